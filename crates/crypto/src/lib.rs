@@ -1,0 +1,3 @@
+//! Primitives: keys, key agreement, sealed box, AEADs, hashes. Knows nothing of wire formats.
+
+pub mod keys;

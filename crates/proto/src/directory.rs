@@ -1,0 +1,56 @@
+//! What a gateway says of its network: `GET /gw/v1/nodes` (service-nodes 9.2). JSON, UTF-8.
+
+use serde::{Deserialize, Serialize};
+
+/// The whole answer. Unknown fields are ignored, so that it can grow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directory {
+    pub network: Network,
+    pub nodes: Vec<DirectoryNode>,
+    /// People who can be written to, for local networks only (the Echo contact).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<DirectoryContact>,
+}
+
+/// Which network the gateway serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Stable id; a client keeps nodes and guards per id.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    pub kind: NetworkKind,
+}
+
+/// What kind of network it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkKind {
+    /// Everything on one machine.
+    Local,
+    /// Self-hosted.
+    Own,
+    /// The public Session network.
+    Session,
+}
+
+/// One service node. Keys are 64 lower-case hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryNode {
+    pub ed25519: String,
+    pub x25519: String,
+    /// Dotted IPv4.
+    pub ip: String,
+    /// HTTPS port.
+    pub port: u16,
+    /// Swarm id, lower-case hex without leading zeros (a JSON number would lose digits above 2^53).
+    pub swarm: String,
+}
+
+/// Somebody to talk to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryContact {
+    /// Account ID, 66 hex digits.
+    pub id: String,
+    pub name: String,
+}
