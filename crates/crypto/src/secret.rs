@@ -1,0 +1,44 @@
+//! Bytes that must not linger or leak: wiped on drop, never printed, compared in constant time.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// `N` secret bytes on the heap. There is no `Clone`: a secret has one owner.
+pub struct Secret<const N: usize>(Box<Zeroizing<[u8; N]>>);
+
+impl<const N: usize> Secret<N> {
+    /// Takes the bytes over. The caller's own copy, if it kept one, is the caller's to wipe.
+    #[must_use]
+    pub fn new(bytes: [u8; N]) -> Self {
+        Self(Box::new(Zeroizing::new(bytes)))
+    }
+
+    /// Fresh random bytes.
+    pub fn generate(rng: &mut (impl rand_core::CryptoRng + ?Sized)) -> Self {
+        let mut secret = Self::new([0; N]);
+        rng.fill_bytes(secret.0.as_mut_slice());
+        secret
+    }
+
+    /// The only reader.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> PartialEq for Secret<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose().as_slice().ct_eq(other.expose().as_slice()).into()
+    }
+}
+
+impl<const N: usize> Eq for Secret<N> {}
+
+impl<const N: usize> fmt::Debug for Secret<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
