@@ -1,4 +1,12 @@
 //! Wire formats. Knows bytes and their rules; knows nothing of state, time or transport.
+//!
+//! Every decoder takes bytes from strangers: it checks lengths before it allocates and never panics.
 
+pub mod account;
 pub mod account_id;
+pub mod content;
 pub mod directory;
+pub mod envelope;
+pub mod padding;
+pub mod phrase;
+mod wire;
