@@ -4,11 +4,9 @@
 
 pub mod account;
 pub mod account_id;
-pub mod bencode;
 pub mod content;
 pub mod directory;
 pub mod envelope;
-pub mod onion;
 pub mod padding;
 pub mod phrase;
 mod wire;

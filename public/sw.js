@@ -1,0 +1,48 @@
+// The service worker: keeps the app's own files, so that it opens without network. It never sees a message:
+// everything under /gw/ goes past it. The build fills in the two constants (build/dist.mjs).
+const VERSION = '__VERSION__';
+const FILES = ['__FILES__'];
+
+const CACHE = `zwiebel-shell-${VERSION}`;
+
+self.addEventListener('install', (event) => {
+  event.waitUntil((async () => {
+    const cache = await caches.open(CACHE);
+    // 'no-cache' asks the server again for names that do not change with their content.
+    await cache.addAll(FILES.map((file) => new Request(file, { cache: 'no-cache', credentials: 'omit' })));
+  })());
+});
+
+self.addEventListener('activate', (event) => {
+  event.waitUntil((async () => {
+    const names = await caches.keys();
+    await Promise.all(names.filter((name) => name.startsWith('zwiebel-shell-') && name !== CACHE).map((name) => caches.delete(name)));
+  })());
+});
+
+// An update waits until the person agrees (or every tab is closed).
+self.addEventListener('message', (event) => {
+  if (event.data === 'SKIP_WAITING') self.skipWaiting();
+});
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== 'GET' || url.origin !== self.location.origin) return;
+  const path = url.pathname === '/index.html' ? '/' : url.pathname;
+  if (!FILES.includes(path)) return;
+  // Stored responses keep their headers, so the content security policy holds offline too.
+  event.respondWith((async () => {
+    const cache = await caches.open(CACHE);
+    return (await cache.match(path)) ?? fetch(request);
+  })());
+});
+
+self.addEventListener('notificationclick', (event) => {
+  event.notification.close();
+  event.waitUntil((async () => {
+    const pages = await self.clients.matchAll({ type: 'window' });
+    if (pages.length > 0) await pages[0].focus();
+    else await self.clients.openWindow('/');
+  })());
+});

@@ -1,0 +1,15 @@
+// The loader of the engine's worker: takes the compiled module from boot.js and starts it. Rust takes over in src/worker.rs.
+
+// What the page says before Rust listens is kept for it.
+const early = [];
+globalThis.zwiebelPort = { port: globalThis, early };
+
+globalThis.onmessage = ({ data }) => {
+  if (data.module) start(data);
+  else early.push(data);
+};
+
+async function start({ js, module }) {
+  const { default: init } = await import(js);
+  await init({ module_or_path: module });
+}
