@@ -4,9 +4,14 @@
 
 pub mod account;
 pub mod account_id;
+pub mod bencode;
 pub mod content;
 pub mod directory;
 pub mod envelope;
+pub mod names;
+pub mod onion;
 pub mod padding;
 pub mod phrase;
+pub mod storage_rpc;
+pub mod swarm;
 mod wire;
