@@ -1,2 +1,60 @@
 //! The one tool for everything: run, test, e2e, bench, lint.
-fn main() {}
+//!
+//! It uses nothing but the standard library, `anyhow` and `serde_json`, because it is compiled before anything else can
+//! happen. It does not know what the programs it starts do; it knows which ones are needed and how they are called.
+
+mod app;
+mod bench;
+mod e2e;
+mod imports;
+mod lint;
+mod process;
+mod report;
+mod run;
+mod system;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  run [--dev] [-- ARGS]   build the app, start a whole network on this machine, print one address
+                          (ARGS go to `zwiebel local`; --dev builds the app quickly and large)
+  test                    everything that must be green, from formatting to end-to-end tests in Chromium
+  lint                    the quick part of it: formatting, clippy, import table, dependencies
+  e2e [FILTER]            end-to-end tests only: spec files or test names that contain FILTER
+  bench                   sizes and speed
+  tools                   install the tools and nothing else
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let result = match command.as_str() {
+        "run" => run::run(&rest),
+        "test" => test::test(),
+        "lint" => lint::lint(),
+        "e2e" => e2e::e2e(rest.first().map(String::as_str)),
+        "bench" => bench::bench(),
+        "tools" => tools::install_all(),
+        "" | "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(true)
+        }
+        other => {
+            eprint!("There is no `{other}`.\n\n{HELP}");
+            Ok(false)
+        }
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Building the app (Trunk, into `dist/`) and the native programs (profile `native`).
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use anyhow::Result;
+
+use crate::process::cargo;
+use crate::process::command;
+use crate::process::root;
+use crate::process::show;
+use crate::tools;
+
+/// How the app is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// Small and fast, as it is served.
+    Release,
+    /// Quick to build, large.
+    Dev,
+}
+
+/// Builds the app; gives the folder to serve.
+pub(crate) fn build_app(build: Build) -> Result<PathBuf> {
+    let tools = tools::ensure_app_tools()?;
+    // Trunk works offline from here on, so that it never fetches a tool by itself.
+    show(cargo(&["fetch", "--locked", "--quiet", "--target", crate::system::WASM_TARGET]))?;
+    let mut trunk = command(&tools.trunk);
+    trunk.args(["build", "--offline", "--locked"]).env("PATH", &tools.path);
+    // Trunk takes the common NO_COLOR=1 for a mistake; RUSTFLAGS would replace the flags in .cargo/config.toml.
+    trunk.env_remove("NO_COLOR").env_remove("RUSTFLAGS");
+    if build == Build::Release {
+        trunk.arg("--release");
+    }
+    show(trunk).context("the app does not build")?;
+    Ok(root().join("dist"))
+}
+
+/// The native programs as built for use.
+pub(crate) struct Native {
+    pub(crate) zwiebel: PathBuf,
+    /// The same network that writes down every packet; for tests only.
+    pub(crate) tap: Option<PathBuf>,
+}
+
+/// Builds `zwiebel` and, for tests, `zwiebel-tap`.
+pub(crate) fn build_native(with_tap: bool) -> Result<Native> {
+    show(cargo(&["build", "--locked", "--profile", "native", "-p", "zwiebel-node", "--bin", "zwiebel"]))?;
+    if with_tap {
+        let mut tap =
+            cargo(&["build", "--locked", "--profile", "native", "-p", "zwiebel-node", "--bin", "zwiebel-tap"]);
+        tap.args(["--features", "tap"]);
+        show(tap)?;
+    }
+    let folder = target_dir().join("native");
+    Ok(Native { zwiebel: folder.join("zwiebel"), tap: with_tap.then(|| folder.join("zwiebel-tap")) })
+}
+
+/// Where Cargo puts what it builds.
+pub(crate) fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
+}

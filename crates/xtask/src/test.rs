@@ -1,0 +1,187 @@
+//! `cargo xtask test`: every gate, in an order that shows the cheap mistakes first.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use anyhow::Result;
+
+use crate::app;
+use crate::app::Build;
+use crate::bench;
+use crate::e2e;
+use crate::lint;
+use crate::lint::NATIVE;
+use crate::process;
+use crate::process::Finished;
+use crate::process::cargo;
+use crate::process::root;
+use crate::process::tee;
+use crate::report::Counts;
+use crate::report::Report;
+use crate::system;
+use crate::system::WASM_TARGET;
+use crate::tools;
+
+pub(crate) fn test() -> Result<bool> {
+    let mut report = Report::new();
+    let ready = report.step("tools", || {
+        system::ensure_wasm_target()?;
+        system::ensure_components()?;
+        tools::ensure_app_tools()?;
+        tools::nextest()?;
+        tools::deny()?;
+        tools::playwright()?;
+        system::ensure_browser()?;
+        Ok(Counts::one(true))
+    });
+    lint::quick(&mut report);
+    report.step("tests, native", native_tests);
+    report.step("documentation", documentation);
+    if !ready {
+        report.skip("tests in the browser", "tools are missing");
+        return Ok(report.finish());
+    }
+    report.step("tests in the browser", browser_tests);
+    let built = report.step("the app, as it is served", || app::build_app(Build::Release).map(|_| Counts::one(true)));
+    if built {
+        report.step("size of the first load", bench::check_size);
+        report.step("end-to-end tests", || e2e::run(None));
+    } else {
+        report.skip("end-to-end tests", "the app does not build");
+    }
+    Ok(report.finish())
+}
+
+fn native_tests() -> Result<Counts> {
+    let mut nextest = tools::nextest()?;
+    nextest.args(["run", "--locked", "--no-fail-fast"]).args(NATIVE);
+    if std::env::var_os("CI").is_some() {
+        nextest.args(["--profile", "ci"]);
+    }
+    let finished = tee(nextest)?;
+    Ok(Counts::of_runner(&finished, count_nextest(&finished.output)))
+}
+
+fn documentation() -> Result<Counts> {
+    let mut doc = cargo(&["doc", "--locked", "--no-deps", "--quiet"]);
+    doc.args(NATIVE).env("RUSTDOCFLAGS", "-D warnings");
+    lint::passes(doc)
+}
+
+/// Tests compiled to wasm and run in headless Chromium: the app's own, and the vectors of the core where a crate
+/// brings a `tests/wasm*.rs`.
+fn browser_tests() -> Result<Counts> {
+    let browser = system::ensure_browser()?;
+    let mut sum = Counts::default();
+    for (package, folder) in
+        [("zwiebel", "tests"), ("zwiebel-crypto", "crates/crypto/tests"), ("zwiebel-proto", "crates/proto/tests")]
+    {
+        let files = web_tests(&root().join(folder));
+        if files.is_empty() {
+            continue;
+        }
+        let mut test = cargo(&["test", "--locked", "--no-fail-fast", "--target", WASM_TARGET, "-p", package]);
+        for file in &files {
+            test.args(["--test", file]);
+        }
+        test.env("PATH", process::path_with(&[tools::wasm_bindgen()?])?);
+        test.env("CHROMEDRIVER", &browser.driver).env_remove("RUSTFLAGS").env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+        let finished: Finished = tee(test)?;
+        let counts = Counts::of_runner(&finished, count_cargo(&finished.output));
+        sum.passed += counts.passed;
+        sum.failed += counts.failed;
+    }
+    Ok(sum)
+}
+
+/// Names of the test files of a folder that are made for the browser: `web_*.rs` and `wasm*.rs`.
+fn web_tests(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.strip_suffix(".rs").map(str::to_owned))
+        .filter(|name| name.starts_with("web") || name.starts_with("wasm"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// `Summary [ 1.2s] 12 tests run: 11 passed (1 slow), 1 failed, 0 skipped`
+fn count_nextest(output: &str) -> Counts {
+    let summary = output.lines().rev().find(|line| line.contains("tests run:") || line.contains("test run:"));
+    let mut counts = Counts::default();
+    let summary = without_colours(summary.unwrap_or_default());
+    for part in summary.rsplit("run:").next().unwrap_or_default().split(',') {
+        let mut words = part.split_whitespace();
+        let number = words.next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+        match words.next() {
+            Some("passed") => counts.passed += number,
+            Some("failed" | "exec" | "timed") => counts.failed += number,
+            _ => {}
+        }
+    }
+    counts
+}
+
+/// `test result: ok. 12 passed; 0 failed; 0 ignored; …`, once per test program
+fn count_cargo(output: &str) -> Counts {
+    let mut counts = Counts::default();
+    for line in output.lines().filter(|line| line.contains("test result:")) {
+        for part in without_colours(line).split(['.', ';']) {
+            let mut words = part.split_whitespace();
+            let number = words.next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+            match words.next() {
+                Some("passed") => counts.passed += number,
+                Some("failed") => counts.failed += number,
+                _ => {}
+            }
+        }
+    }
+    counts
+}
+
+/// Takes terminal colours out: `ESC [ … m`.
+fn without_colours(line: &str) -> String {
+    let mut plain = String::new();
+    let mut in_code = false;
+    for letter in line.chars() {
+        match letter {
+            '\u{1b}' => in_code = true,
+            'm' if in_code => in_code = false,
+            _ if in_code => {}
+            _ => plain.push(letter),
+        }
+    }
+    plain
+}
+
+/// The end-to-end tests' program for Node's runner prints `ℹ pass 12` and `ℹ fail 0`.
+pub(crate) fn count_node(output: &str) -> Result<Counts> {
+    let number = |name: &str| {
+        output.lines().rev().map(without_colours).find_map(|line| {
+            let mut words = line.trim_start_matches(['ℹ', '#', ' ']).split_whitespace();
+            (words.next() == Some(name)).then(|| words.next()?.parse::<u64>().ok()).flatten()
+        })
+    };
+    let passed = number("pass").context("the end-to-end tests did not come to an end")?;
+    Ok(Counts { passed, failed: number("fail").unwrap_or(0) + number("cancelled").unwrap_or(0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_of_the_three_runners_are_understood() {
+        let nextest = count_nextest(
+            "x\n     Summary [   1.2s] 12 tests run: 10 passed (1 slow), 1 failed, 1 timed out, 3 skipped\n",
+        );
+        assert_eq!((nextest.passed, nextest.failed), (10, 2));
+        let cargo = count_cargo(
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 filtered out\ntest result: FAILED. 1 passed; 2 failed;",
+        );
+        assert_eq!((cargo.passed, cargo.failed), (4, 2));
+        let node =
+            count_node("\u{1b}[34mℹ tests 3\u{1b}[39m\n\u{1b}[34mℹ pass 2\u{1b}[39m\nℹ fail 1\nℹ cancelled 0\n").ok();
+        assert_eq!(node.map(|counts| (counts.passed, counts.failed)), Some((2, 1)));
+    }
+}
