@@ -4,7 +4,7 @@
 // whatever could run or load something stops the app instead. Script addresses: our two workers and nothing else.
 const TAG = /<\/?([a-zA-Z][a-zA-Z0-9-]*)((?:\s+[a-zA-Z][a-zA-Z0-9:_-]*(?:="[^"<>]*")?)*)\s*\/?>|<!--[^<>]*-->|<!>/g;
 const BAD_TAG = /^(script|style|iframe|frame|object|embed|base|link|meta|form|template|foreignobject|set|animate.*)$/i;
-const BAD_ATTRIBUTE = /\s(on[a-z]*|style|srcdoc|srcset|action|formaction|ping)(=|\s|$)|="\s*(javascript|data|vbscript)\s*:/i;
+const BAD_ATTRIBUTE = /\s(on[a-z]*|style|srcdoc|srcset|action|formaction|ping)(=|\s|$)|href="(?!"|#|\/(?!\/)|https:\/\/)|src="(?!\/(?!\/))/i;
 export function plainHtml(text) {
   const rest = text.replace(TAG, (_, tag, attributes) =>
     (tag && BAD_TAG.test(tag)) || (attributes && BAD_ATTRIBUTE.test(attributes)) ? '<' : '');

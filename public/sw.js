@@ -8,8 +8,9 @@ const CACHE = `zwiebel-shell-${VERSION}`;
 self.addEventListener('install', (event) => {
   event.waitUntil((async () => {
     const cache = await caches.open(CACHE);
-    // 'no-cache' asks the server again for names that do not change with their content.
-    await cache.addAll(FILES.map((file) => new Request(file, { cache: 'no-cache', credentials: 'omit' })));
+    // A name with a hash in it always has the same content; for the others the server is asked again.
+    const mode = (file) => (/-[0-9a-f]{16}[._]/.test(file) ? 'default' : 'no-cache');
+    await cache.addAll(FILES.map((file) => new Request(file, { cache: mode(file), credentials: 'omit' })));
   })());
 });
 

@@ -29,9 +29,11 @@ fn is_local_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
     use super::is_local_name;
 
-    #[test]
+    #[wasm_bindgen_test]
     fn only_loopback_and_private_names_are_local() {
         for name in [
             "localhost",
