@@ -29,6 +29,7 @@ pub enum Effect {
 
 /// What [`crate::Engine::poll`] gives.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "handed over and carried out at once, never stored")]
 pub enum Poll {
     /// Do this, then poll again.
     Effect(Effect),

@@ -5,3 +5,21 @@ pub mod batch;
 pub mod effect;
 pub mod input;
 pub mod view;
+
+mod clock;
+mod commands;
+mod compose;
+mod engine;
+mod inbox;
+mod jobs;
+mod model;
+mod net;
+mod outbox;
+mod outflow;
+mod present;
+mod row;
+mod talk;
+mod wire;
+
+pub use self::engine::{BootError, Config, Engine};
+pub use self::row::RowError;

@@ -1,0 +1,269 @@
+//! What a person can ask for, applied to account, settings and conversations. Messages are in [`crate::talk`].
+
+use zwiebel_proto::account::Account;
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::content::{Content, MAX_DISPLAY_NAME, Payload};
+
+use crate::batch::Table;
+use crate::compose::Draft;
+use crate::engine::{Cx, Engine, OpenConversation};
+use crate::input::Command;
+use crate::model::rows::{Outgoing, RestoreRow, account_bytes};
+use crate::model::{Model, meta};
+use crate::view::{Phrase, Refusal, ViewEvent};
+
+/// Messages of a timeline at first, and more with every `LoadEarlier` (view.rs).
+const WINDOW: usize = 100;
+
+/// The longest draft kept: far above what can be sent.
+const MAX_DRAFT_CHARS: usize = 20_000;
+
+/// The longest nickname, like a display name.
+const MAX_NICKNAME: usize = MAX_DISPLAY_NAME;
+
+impl Engine {
+    pub(crate) fn command(&mut self, cx: &mut Cx<'_>, command: Command) {
+        let done = match command {
+            Command::CreateAccount { display_name } => self.create_account(cx, &display_name),
+            Command::RestoreAccount { phrase } => self.restore_account(cx, &phrase),
+            Command::NewPath => {
+                self.new_path();
+                Ok(())
+            }
+            Command::EraseAccount => {
+                self.erase();
+                Ok(())
+            }
+            other if self.model.account.is_some() => self.account_command(cx, other),
+            _ => Err(Refusal::NoAccount),
+        };
+        if let Err(refusal) = done {
+            self.out.emit(ViewEvent::Refused(refusal));
+        }
+    }
+
+    fn account_command(&mut self, cx: &mut Cx<'_>, command: Command) -> Result<(), Refusal> {
+        match command {
+            Command::RevealPhrase => self.reveal_phrase(),
+            Command::SetDisplayName(name) => self.set_display_name(cx, &name),
+            Command::SetSettings(settings) => {
+                self.model.settings = settings;
+                Model::put_meta(&mut self.out, meta::SETTINGS, &settings);
+                self.emit_account();
+            }
+            Command::OpenConversation { with } => self.open_conversation(cx, with)?,
+            Command::LoadEarlier { with } => {
+                if let Some(open) = self.live.open.as_mut().filter(|open| open.with == with) {
+                    open.count = open.count.saturating_add(WINDOW);
+                }
+                self.emit_timeline();
+            }
+            Command::CloseConversation => self.live.open = None,
+            Command::SendText { to, body, quote } => self.send_text(cx, to, &body, quote)?,
+            Command::React { message, emoji, remove } => self.react(cx, message, &emoji, remove)?,
+            Command::Delete { message, for_everyone } => self.delete(cx, message, for_everyone)?,
+            Command::Retry { message } => self.retry(cx, message)?,
+            Command::SetDraft { with, text } => self.set_draft(cx, with, &text)?,
+            Command::Typing { with, active } => self.typing(cx, with, active),
+            Command::MarkRead { with, up_to } => self.mark_read(cx, with, up_to),
+            Command::AcceptRequest { from } => self.accept(cx, from)?,
+            Command::DeclineRequest { from } => self.decline(from),
+            Command::SetBlocked { who, blocked } => self.set_blocked(who, blocked),
+            Command::SetNickname { who, nickname } => self.set_nickname(who, &nickname),
+            Command::SetPinned { with, pinned } => self.change_conversation(cx, with, |row| row.pinned = pinned),
+            Command::SetMuted { with, muted } => self.change_conversation(cx, with, |row| row.muted = muted),
+            Command::DeleteConversation { with } => self.delete_conversation(with),
+            Command::CreateAccount { .. }
+            | Command::RestoreAccount { .. }
+            | Command::EraseAccount
+            | Command::NewPath => {}
+        }
+        Ok(())
+    }
+
+    fn create_account(&mut self, cx: &mut Cx<'_>, display_name: &str) -> Result<(), Refusal> {
+        if self.model.account.is_some() {
+            return Err(Refusal::AccountExists);
+        }
+        let account = Account::generate(cx.rng);
+        Model::put_meta(&mut self.out, meta::ACCOUNT, account.seed16());
+        self.model.account = Some(account);
+        self.set_display_name(cx, display_name);
+        self.live.poller.hurry(cx.now);
+        Ok(())
+    }
+
+    fn restore_account(&mut self, cx: &Cx<'_>, phrase: &str) -> Result<(), Refusal> {
+        if self.model.account.is_some() {
+            return Err(Refusal::AccountExists);
+        }
+        let Ok(account) = Account::from_phrase(phrase) else {
+            self.out.emit(ViewEvent::RestoreRefused);
+            return Ok(());
+        };
+        Model::put_meta(&mut self.out, meta::ACCOUNT, account.seed16());
+        self.model.account = Some(account);
+        let restore = RestoreRow::default();
+        Model::put_meta(&mut self.out, meta::RESTORE, &restore);
+        self.model.restore = Some(restore);
+        self.emit_account();
+        self.show_restore();
+        self.live.poller.hurry(cx.now);
+        Ok(())
+    }
+
+    fn reveal_phrase(&mut self) {
+        if let Some(account) = &self.model.account {
+            let phrase = Phrase(account.phrase().to_string());
+            self.out.emit(ViewEvent::RecoveryPhrase(phrase));
+        }
+    }
+
+    fn set_display_name(&mut self, cx: &Cx<'_>, name: &str) {
+        self.model.profile.display_name = cut_bytes(name.trim(), MAX_DISPLAY_NAME).to_owned();
+        self.model.profile.updated_s = self.network_now(cx) / 1000;
+        Model::put_meta(&mut self.out, meta::PROFILE, &self.model.profile);
+        self.emit_account();
+    }
+
+    /// Forgets account and messages here. What is known of the network stays in memory.
+    fn erase(&mut self) {
+        self.out.clear();
+        self.model = Model::default();
+        self.live.open = None;
+        self.live.typing_to = None;
+        self.live.typing_from.clear();
+        self.live.sending = crate::outbox::Sending::default();
+        self.live.poller = crate::jobs::poll::Poller::default();
+        self.live.restore_shown = None;
+        self.keep_network();
+    }
+
+    fn open_conversation(&mut self, cx: &Cx<'_>, with: AccountId) -> Result<(), Refusal> {
+        if !with.key().is_usable() {
+            return Err(Refusal::UnusableAccountId);
+        }
+        self.live.open = Some(OpenConversation { with, count: WINDOW, first: None });
+        if self.model.own_id() == Some(with) && !self.model.conversations.contains_key(&with) {
+            self.list_conversation(cx, with);
+        }
+        self.emit_conversation(with);
+        self.emit_timeline();
+        Ok(())
+    }
+
+    fn set_draft(&mut self, cx: &Cx<'_>, with: AccountId, text: &str) -> Result<(), Refusal> {
+        if !with.key().is_usable() {
+            return Err(Refusal::UnusableAccountId);
+        }
+        let draft: String = text.chars().take(MAX_DRAFT_CHARS).collect();
+        let known = self.model.conversations.get(&with).map(|row| row.draft.as_str()).unwrap_or_default();
+        if known != draft {
+            self.change_conversation(cx, with, |row| {
+                row.listed |= !draft.trim().is_empty();
+                row.draft = draft;
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn change_conversation(
+        &mut self,
+        cx: &Cx<'_>,
+        with: AccountId,
+        change: impl FnOnce(&mut crate::model::rows::ConversationRow),
+    ) {
+        let created_ms = self.network_now(cx);
+        let known = self.model.conversations.get(&with).cloned();
+        let mut row = known.clone().unwrap_or_else(|| crate::model::rows::ConversationRow {
+            created_ms,
+            ..crate::model::rows::ConversationRow::default()
+        });
+        change(&mut row);
+        if known.as_ref() != Some(&row) {
+            self.model.put_conversation(&mut self.out, with, row);
+        }
+        self.emit_conversation(with);
+    }
+
+    /// Puts a conversation into the list.
+    pub(crate) fn list_conversation(&mut self, cx: &Cx<'_>, with: AccountId) {
+        self.change_conversation(cx, with, |row| row.listed = true);
+    }
+
+    fn accept(&mut self, cx: &mut Cx<'_>, from: AccountId) -> Result<(), Refusal> {
+        let contact = self.model.contact(&from);
+        if !contact.approved {
+            self.approve(cx, from)?;
+        }
+        self.list_conversation(cx, from);
+        Ok(())
+    }
+
+    /// From now on this person is a contact. If they wrote first, they are told (session-messages 5.4).
+    pub(crate) fn approve(&mut self, cx: &mut Cx<'_>, who: AccountId) -> Result<(), Refusal> {
+        let mut contact = self.model.contact(&who);
+        if contact.approved || self.model.own_id() == Some(who) {
+            return Ok(());
+        }
+        if contact.approved_me {
+            let sent_ms = self.stamp(cx);
+            let profile = Some(self.own_profile());
+            let content = Content::new(sent_ms, Payload::RequestResponse { approved: true, profile });
+            self.queue(cx, Draft { to: who, what: Outgoing::Control, content, sync: None })?;
+        }
+        contact.approved = true;
+        self.model.put_contact(&mut self.out, who, contact);
+        Ok(())
+    }
+
+    fn decline(&mut self, from: AccountId) {
+        if self.model.contact(&from).approved {
+            return;
+        }
+        self.model.contacts.remove(&from);
+        self.out.delete(Table::Contact, account_bytes(&from));
+        self.delete_conversation(from);
+    }
+
+    fn delete_conversation(&mut self, with: AccountId) {
+        let waiting: Vec<u64> = self.model.outbox.iter().filter(|(_, r)| r.to == with).map(|(n, _)| *n).collect();
+        for number in waiting {
+            if matches!(self.model.outbox.get(&number).map(|r| &r.what), Some(Outgoing::Message(_))) {
+                self.forget_outbox(number);
+            }
+        }
+        self.model.remove_thread(&mut self.out, &with);
+        if self.model.conversations.remove(&with).is_some() {
+            self.out.delete(Table::Conversation, account_bytes(&with));
+        }
+        if self.live.open.as_ref().is_some_and(|open| open.with == with) {
+            self.live.open = None;
+        }
+        self.out.emit(ViewEvent::ConversationGone(with));
+    }
+
+    fn set_blocked(&mut self, who: AccountId, blocked: bool) {
+        let mut contact = self.model.contact(&who);
+        if self.model.own_id() == Some(who) || contact.blocked == blocked {
+            return;
+        }
+        contact.blocked = blocked;
+        self.model.put_contact(&mut self.out, who, contact);
+        self.hide_typing(who);
+        self.emit_conversation(who);
+    }
+
+    fn set_nickname(&mut self, who: AccountId, nickname: &str) {
+        let mut contact = self.model.contact(&who);
+        cut_bytes(nickname.trim(), MAX_NICKNAME).clone_into(&mut contact.nickname);
+        self.model.put_contact(&mut self.out, who, contact);
+        self.emit_conversation(who);
+    }
+}
+
+/// The longest beginning of at most `limit` bytes that ends with a whole character.
+fn cut_bytes(text: &str, limit: usize) -> &str {
+    let end = text.char_indices().map(|(at, c)| at.saturating_add(c.len_utf8())).take_while(|end| *end <= limit).last();
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}

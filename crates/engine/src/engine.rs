@@ -1,0 +1,250 @@
+//! The state machine: what goes in, what comes out, and what wakes it. Everything else is in the modules it calls.
+//!
+//! Invariant: [`Engine::handle`] changes memory and queues; [`Engine::poll`] hands out. What depends on a row leaves
+//! after the row is durable (see [`crate::outflow`]).
+
+use std::collections::BTreeMap;
+
+use rand_core::CryptoRng;
+use thiserror::Error;
+use zwiebel_proto::account_id::AccountId;
+
+use crate::batch::{Row, Table};
+use crate::clock::{Monotone, NetworkClock};
+use crate::effect::{Effect, Poll};
+use crate::input::Input;
+use crate::jobs::poll::Poller;
+use crate::jobs::votes::Votes;
+use crate::model::Model;
+use crate::model::rows::GuardsRow;
+use crate::net::guards::Guards;
+use crate::net::{self, Network};
+use crate::outbox::Sending;
+use crate::outflow::{Held, Outflow};
+use crate::row::{self, RowError};
+use crate::view::{Connection, MessageId, NetworkView, ViewEvent};
+
+/// What the driver knows and the engine cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// The page was opened from a loopback or private address. Only then may the rule "hops in different /24 networks" be
+    /// off, and only if every node's address is of that kind too.
+    pub local_origin: bool,
+}
+
+/// Why the engine cannot start from these rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BootError {
+    /// A stored row cannot be read; nothing was changed.
+    #[error(transparent)]
+    Row(#[from] RowError),
+}
+
+/// One client: an account, its messages and its way to the network.
+pub struct Engine {
+    pub(crate) config: Config,
+    pub(crate) out: Outflow,
+    pub(crate) model: Model,
+    pub(crate) net: Network,
+    pub(crate) live: Live,
+    pub(crate) time: Monotone,
+}
+
+/// The instant and the randomness of one call.
+pub(crate) struct Cx<'a> {
+    pub(crate) now: u64,
+    pub(crate) rng: &'a mut dyn CryptoRng,
+}
+
+/// What a restart forgets.
+#[derive(Default)]
+pub(crate) struct Live {
+    pub(crate) open: Option<OpenConversation>,
+    pub(crate) hidden: bool,
+    pub(crate) sending: Sending,
+    pub(crate) poller: Poller,
+    pub(crate) votes: Votes,
+    pub(crate) clock_check: crate::jobs::clock_check::ClockCheck,
+    /// Whom the person types to, when a key was last pressed, when "started" was last sent.
+    pub(crate) typing_to: Option<(AccountId, u64, u64)>,
+    /// Who types to us, and until when that is shown.
+    pub(crate) typing_from: BTreeMap<AccountId, u64>,
+    pub(crate) prune_at: u64,
+    pub(crate) shown_network: Option<NetworkView>,
+    pub(crate) restore_shown: Option<crate::view::RestoreView>,
+    pub(crate) bad_list: bool,
+}
+
+pub(crate) struct OpenConversation {
+    pub(crate) with: AccountId,
+    /// How many messages are shown at most.
+    pub(crate) count: usize,
+    /// The first one shown, if there are earlier ones.
+    pub(crate) first: Option<MessageId>,
+}
+
+impl Engine {
+    /// Starts from what the store holds (nothing: a first start). The first effect is [`ViewEvent::Ready`].
+    ///
+    /// # Errors
+    /// [`BootError`] when rows of the account cannot be read. Rows about the network are only a cache and are dropped instead.
+    #[expect(clippy::needless_pass_by_value, reason = "the rows are large and not needed by the caller any more")]
+    pub fn boot(
+        config: Config,
+        rows: Vec<Row>,
+        now_ms: u64,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, BootError> {
+        let mut engine = Self {
+            config,
+            out: Outflow::default(),
+            model: Model::default(),
+            net: Network::default(),
+            live: Live::default(),
+            time: Monotone::default(),
+        };
+        for stored in &rows {
+            if !engine.model.load(stored)? && stored.table == Table::Meta {
+                engine.load_network(&stored.key, &stored.value);
+            }
+        }
+        let now = engine.time.advance(now_ms);
+        let mut rng = rng;
+        let mut cx = Cx { now, rng: &mut rng };
+        // What was in the outbox is durable and goes out again.
+        let numbers: Vec<u64> = engine.model.outbox.keys().copied().collect();
+        for number in numbers {
+            engine.live.sending.ready(number);
+        }
+        let ready = engine.ready_view();
+        engine.live.shown_network = Some(ready.network.clone());
+        engine.live.restore_shown = ready.restore;
+        engine.out.emit_now(ViewEvent::Ready(Box::new(ready)));
+        engine.turn(&mut cx, false);
+        Ok(engine)
+    }
+
+    /// Takes in one thing that happened. Afterwards [`Engine::poll`] until it is idle.
+    pub fn handle(&mut self, input: Input, now_ms: u64, rng: &mut (impl CryptoRng + ?Sized)) {
+        if self.out.is_stopped() {
+            return;
+        }
+        let mut rng = rng;
+        let now = self.time.advance(now_ms);
+        let mut cx = Cx { now, rng: &mut rng };
+        let eager = matches!(input, Input::Command(_) | Input::Visible(_) | Input::Online(_));
+        match input {
+            Input::Command(command) => self.command(&mut cx, command),
+            Input::Http { id, outcome } => self.http_done(&mut cx, id, outcome),
+            Input::Committed(batch) => {
+                let held = self.out.committed(batch);
+                self.release(held);
+            }
+            Input::CommitFailed { batch, reason } => {
+                tracing::warn!(?reason, "the store did not take a batch");
+                self.out.failed(batch, reason, now);
+            }
+            Input::Tick => {}
+            Input::Visible(visible) => {
+                self.live.hidden = !visible;
+                if visible {
+                    self.live.poller.hurry(now);
+                }
+            }
+            Input::Online(true) => self.line_back(&cx),
+            Input::Online(false) => self.net.connection = Connection::Offline,
+        }
+        self.turn(&mut cx, eager);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Poll {
+        if let Some(effect) = self.out.pop() {
+            return Poll::Effect(effect);
+        }
+        if self.out.is_stopped() {
+            return Poll::Idle { wake_at: None };
+        }
+        Poll::Idle { wake_at: self.wake_at().map(|at| self.time.to_device(at)) }
+    }
+
+    /// Everything that is due, then the next commit.
+    fn turn(&mut self, cx: &mut Cx<'_>, eager: bool) {
+        self.run_jobs(cx);
+        // Released entries may be sent at once, which changes nothing a row records.
+        let held = self.out.settle(cx.now, eager);
+        if !held.is_empty() {
+            self.release(held);
+            self.run_jobs(cx);
+            let held = self.out.settle(cx.now, eager);
+            self.release(held);
+        }
+    }
+
+    fn run_jobs(&mut self, cx: &mut Cx<'_>) {
+        self.expire_flights(cx);
+        self.run_bootstrap(cx);
+        self.run_votes(cx);
+        self.run_clock_check(cx);
+        self.run_outbox(cx);
+        self.run_poller(cx);
+        self.run_typing(cx);
+        self.run_pruning(cx);
+        self.show_network();
+    }
+
+    fn release(&mut self, held: Vec<Held>) {
+        for item in held {
+            match item {
+                Held::Effect(effect) => self.out.release(effect),
+                Held::OutboxReady(number) => self.live.sending.ready(number),
+                Held::Cleared => self.out.release(Effect::Emit(ViewEvent::Erased)),
+            }
+        }
+    }
+
+    fn load_network(&mut self, key: &[u8], bytes: &[u8]) {
+        match key {
+            net::meta::NETWORK => {
+                if let Ok(network) = row::decode(Table::Meta, bytes) {
+                    self.set_network_row(network);
+                }
+            }
+            net::meta::NODES => {
+                if let Ok(nodes) = row::decode::<crate::model::rows::NodesRow>(Table::Meta, bytes) {
+                    self.net.pool.agreed_ms = Some(nodes.agreed_ms);
+                    self.net.pool.replace(nodes.nodes, self.config.local_origin);
+                }
+            }
+            net::meta::GUARDS => {
+                if let Ok(guards) = row::decode::<GuardsRow>(Table::Meta, bytes) {
+                    self.net.guards = Guards::load(&guards);
+                }
+            }
+            net::meta::CLOCK => {
+                if let Ok(offset) = row::decode(Table::Meta, bytes) {
+                    self.net.clock = NetworkClock::restore(offset);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn wake_at(&self) -> Option<u64> {
+        [
+            self.out.wake_at(),
+            self.flights_wake_at(),
+            self.bootstrap_wake_at(),
+            self.votes_wake_at(),
+            self.live.clock_check.wake_at(),
+            self.outbox_wake_at(),
+            self.poller_wake_at(),
+            self.typing_wake_at(),
+            Some(self.live.prune_at),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}

@@ -1,0 +1,295 @@
+//! What a swarm member hands out: opened, checked, filed (session-messages 2.4, 5.1 to 5.8). One bad message never
+//! stops the others: it is remembered as seen and dropped.
+//!
+//! Known messages are told by their hash, which we compute ourselves, and by sender and time.
+
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::content::{DataFlags, DataMessage, Payload, Profile, Reaction, ReceiptKind};
+use zwiebel_proto::envelope::{self, Opened};
+use zwiebel_proto::storage_rpc::StoredMessage;
+
+use crate::compose::REMEMBER_MS;
+use crate::effect::Effect;
+use crate::engine::{Cx, Engine};
+use crate::model::rows::{MessageRow, Orphan, OrphanKind};
+use crate::outflow::Held;
+use crate::talk::MAX_EMOJI;
+use crate::view::{MessageId, SendState, ViewEvent};
+
+/// Longer bodies are cut (session-messages 5.1).
+const MAX_CHARS: usize = 10_000;
+
+/// A typing indicator that is not repeated goes away (session-messages 5.3).
+const TYPING_SHOWN_MS: u64 = 15_000;
+
+/// An indicator that waited longer in the swarm says nothing any more.
+const TYPING_FRESH_MS: u64 = 20_000;
+
+/// Reactions kept per message.
+const MAX_REACTIONS: usize = 200;
+
+/// No hash is remembered longer, whatever expiry a member claims.
+const MAX_REMEMBER_AHEAD_MS: u64 = 2 * REMEMBER_MS;
+
+impl Engine {
+    /// Takes in what one member answered; gives how many messages were new.
+    pub(crate) fn take_messages(&mut self, cx: &mut Cx<'_>, messages: &[StoredMessage]) -> u32 {
+        let mut new = 0_u32;
+        for message in messages {
+            let Some(own) = self.model.own_id() else { return new };
+            let hash = crate::outbox::hash_of(&own, &message.data);
+            if self.model.seen.contains_key(&hash) {
+                continue;
+            }
+            let now = self.network_now(cx);
+            let forget_at = message.expiration.saturating_add(REMEMBER_MS / 14);
+            let forget_at = forget_at.clamp(now.saturating_add(REMEMBER_MS), now.saturating_add(MAX_REMEMBER_AHEAD_MS));
+            self.model.mark_seen(&mut self.out, &hash, forget_at);
+            let Some(account) = &self.model.account else { return new };
+            match envelope::open_message(account, &message.data) {
+                Ok(opened) => {
+                    new = new.saturating_add(1);
+                    self.file(cx, opened, hash);
+                }
+                Err(error) => tracing::debug!(%error, "a stored message was dropped"),
+            }
+        }
+        new
+    }
+
+    fn file(&mut self, cx: &mut Cx<'_>, opened: Opened, hash: String) {
+        let Opened { sender, content, sent_ms } = opened;
+        let own = self.model.own_id() == Some(sender);
+        if self.model.contact(&sender).blocked {
+            return;
+        }
+        match content.body {
+            Payload::Data(data) => self.file_data(cx, sender, sent_ms, data, hash),
+            Payload::Receipt { kind: ReceiptKind::Read, timestamps } if !own => self.file_receipt(sender, &timestamps),
+            Payload::Typing { timestamp, started } if !own => self.file_typing(cx, sender, timestamp, started),
+            Payload::Unsend { timestamp, author } => {
+                self.file_unsend(cx, sender, MessageId { sent_ms: timestamp, author });
+            }
+            Payload::RequestResponse { approved: true, profile } if !own => self.file_response(cx, sender, profile),
+            _ => {}
+        }
+    }
+
+    fn file_data(&mut self, cx: &mut Cx<'_>, sender: AccountId, sent_ms: u64, data: DataMessage, hash: String) {
+        let own = self.model.own_id() == Some(sender);
+        // The envelope layer let a sync target pass only from ourselves.
+        let with = match (own, data.sync_target) {
+            (true, Some(target)) => target,
+            (false, None) => sender,
+            _ => return,
+        };
+        if data.flags == DataFlags::ExpirationTimerUpdate {
+            return;
+        }
+        if own {
+            self.model.stamps.note(sent_ms);
+        }
+        if let Some(reaction) = data.reaction {
+            if own {
+                self.approve_silently(with);
+            }
+            self.file_reaction(with, sender, reaction);
+            return;
+        }
+        let body: String = data.body.unwrap_or_default().chars().take(MAX_CHARS).collect();
+        if body.trim().is_empty() {
+            return;
+        }
+        let id = MessageId { sent_ms, author: sender };
+        if self.model.index.contains_key(&id) {
+            return; // the same message under another hash
+        }
+        if own {
+            self.approve_silently(with);
+        } else {
+            self.wrote_to_us(sender, data.profile);
+        }
+        let row = MessageRow {
+            with,
+            body,
+            quote: data.quote.map(|q| MessageId { sent_ms: q.sent_ms, author: q.author }),
+            reactions: Vec::new(),
+            deleted: false,
+            unread: !own,
+            state: own.then_some(SendState::Sent),
+            hash: Some(hash),
+        };
+        self.file_message(cx, id, row);
+    }
+
+    fn file_message(&mut self, cx: &mut Cx<'_>, id: MessageId, row: MessageRow) {
+        let (with, incoming) = (row.with, row.unread);
+        let unsent = self.add_with_orphans(id, row);
+        if unsent {
+            return;
+        }
+        if incoming {
+            self.hide_typing(with);
+        } else {
+            self.read_elsewhere(with, id);
+        }
+        self.emit_message(id);
+        self.list_conversation(cx, with);
+        let muted = self.model.conversations.get(&with).is_some_and(|c| c.muted);
+        if incoming && self.live.hidden && !muted && self.model.restore.is_none() {
+            self.out.hold(Held::Effect(Effect::Notify { with }));
+        }
+    }
+
+    /// Stores a message together with what arrived before it. True if it was deleted before it came.
+    fn add_with_orphans(&mut self, id: MessageId, mut row: MessageRow) -> bool {
+        let orphans = self.model.take_orphans(&mut self.out, &id);
+        if orphans.iter().any(|o| o.what == OrphanKind::Unsent) {
+            return true;
+        }
+        let own = self.model.own_id();
+        for orphan in orphans.into_iter().filter(|o| o.from == row.with || Some(o.from) == own) {
+            match orphan.what {
+                OrphanKind::Reaction { emoji, remove: false } => row.reactions.push((orphan.from, emoji)),
+                OrphanKind::Reaction { emoji, remove: true } => {
+                    row.reactions.retain(|(who, e)| *who != orphan.from || *e != emoji);
+                }
+                OrphanKind::Read if row.state.is_some() && orphan.from == row.with => row.state = Some(SendState::Read),
+                _ => {}
+            }
+        }
+        self.model.put_message(&mut self.out, id, row);
+        false
+    }
+
+    /// Another of our devices answered: what came before that was read there.
+    fn read_elsewhere(&mut self, with: AccountId, up_to: MessageId) {
+        let earlier: Vec<MessageId> = match self.model.threads.get(&with) {
+            Some(thread) => thread.unread().range(..up_to).copied().collect(),
+            None => return,
+        };
+        for id in earlier {
+            self.model.change_message(&mut self.out, id, |row| row.unread = false);
+        }
+    }
+
+    /// Somebody wrote: they accept us (session-messages 5.4), and they say who they are.
+    fn wrote_to_us(&mut self, sender: AccountId, profile: Option<Profile>) {
+        let mut contact = self.model.contact(&sender);
+        let before = contact.clone();
+        contact.approved_me = true;
+        if let Some(profile) = profile {
+            apply_profile(&mut contact, profile);
+        }
+        if contact != before || !self.model.contacts.contains_key(&sender) {
+            self.model.put_contact(&mut self.out, sender, contact);
+        }
+    }
+
+    /// We wrote to them from another device, so we accept them; they were told there.
+    fn approve_silently(&mut self, with: AccountId) {
+        let mut contact = self.model.contact(&with);
+        if !contact.approved && self.model.own_id() != Some(with) {
+            contact.approved = true;
+            self.model.put_contact(&mut self.out, with, contact);
+        }
+    }
+
+    fn file_response(&mut self, cx: &Cx<'_>, sender: AccountId, profile: Option<Profile>) {
+        let known = self.model.contacts.contains_key(&sender) || self.model.conversations.contains_key(&sender);
+        self.wrote_to_us(sender, profile);
+        if known {
+            self.change_conversation(cx, sender, |_| {});
+        }
+    }
+
+    fn file_reaction(&mut self, with: AccountId, sender: AccountId, reaction: Reaction) {
+        let target = MessageId { sent_ms: reaction.sent_ms, author: reaction.author };
+        let Reaction { emoji, remove, .. } = reaction;
+        if emoji.is_empty() || emoji.len() > MAX_EMOJI {
+            return;
+        }
+        match self.model.message(&target) {
+            Some((at, row)) if at == with && !row.deleted && row.reactions.len() < MAX_REACTIONS => {
+                self.apply_reaction(target, sender, &emoji, remove);
+                self.emit_conversation(with);
+            }
+            Some(_) => {}
+            None => {
+                let what = OrphanKind::Reaction { emoji, remove };
+                self.model.add_orphan(&mut self.out, Orphan { target, from: sender, what });
+            }
+        }
+    }
+
+    fn file_receipt(&mut self, reader: AccountId, timestamps: &[u64]) {
+        let Some(author) = self.model.own_id() else { return };
+        if !self.model.settings.read_receipts {
+            return;
+        }
+        for sent_ms in timestamps {
+            let target = MessageId { sent_ms: *sent_ms, author };
+            match self.model.message(&target) {
+                Some((with, row)) if with == reader && row.state.is_some() && row.state != Some(SendState::Read) => {
+                    self.set_state(target, SendState::Read);
+                }
+                Some(_) => {}
+                None => self.model.add_orphan(&mut self.out, Orphan { target, from: reader, what: OrphanKind::Read }),
+            }
+        }
+    }
+
+    fn file_typing(&mut self, cx: &Cx<'_>, sender: AccountId, timestamp: u64, started: bool) {
+        let contact = self.model.contact(&sender);
+        let listed = self.model.conversations.get(&sender).is_some_and(|c| c.listed);
+        if !self.model.settings.typing_indicators || !contact.approved || !listed {
+            return;
+        }
+        if !started {
+            self.hide_typing(sender);
+            return;
+        }
+        let newest = self.model.threads.get(&sender).and_then(|t| t.last()).map_or(0, |(id, _)| id.sent_ms);
+        if timestamp.saturating_add(TYPING_FRESH_MS) < self.network_now(cx) || newest > timestamp {
+            return;
+        }
+        let shown = self.live.typing_from.insert(sender, cx.now.saturating_add(TYPING_SHOWN_MS));
+        if shown.is_none() {
+            self.out.emit(ViewEvent::Typing { with: sender, active: true });
+        }
+    }
+
+    /// Deletion by its author, or by another of our devices (session-messages 5.3).
+    fn file_unsend(&mut self, cx: &Cx<'_>, sender: AccountId, target: MessageId) {
+        let own = self.model.own_id() == Some(sender);
+        if !own && sender != target.author {
+            return;
+        }
+        let Some((with, row)) = self.model.message(&target) else {
+            self.model.add_orphan(&mut self.out, Orphan { target, from: sender, what: OrphanKind::Unsent });
+            return;
+        };
+        if row.deleted {
+            return;
+        }
+        let hash = row.hash.clone();
+        self.delete_stored(cx, hash);
+        self.mark_deleted(target);
+        self.emit_conversation(with);
+    }
+}
+
+/// Takes over what is newer (session-messages 5.8).
+fn apply_profile(contact: &mut crate::model::rows::ContactRow, profile: Profile) {
+    let newer = match (profile.updated_s.unwrap_or(0), contact.profile_updated_s.unwrap_or(0)) {
+        (0, 0) => true,
+        (new, known) => new > known,
+    };
+    if newer {
+        if let Some(name) = profile.display_name {
+            contact.display_name = name;
+        }
+        contact.picture_url = profile.picture_url.unwrap_or_default();
+        contact.profile_updated_s = profile.updated_s;
+    }
+}

@@ -1,0 +1,227 @@
+//! The rows of the client's store and their keys. Layouts are frozen by the snapshot tests below.
+
+use serde::{Deserialize, Serialize};
+use zwiebel_crypto::keys::{Ed25519Public, X25519Public};
+use zwiebel_proto::account_id::AccountId;
+
+use crate::view::{MessageId, SendFailure, SendState};
+
+/// Single row `profile`: how the own account presents itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProfileRow {
+    pub(crate) display_name: String,
+    /// Network time in seconds of the last change.
+    pub(crate) updated_s: u64,
+}
+
+/// Single row `restore`: a restore that is not finished.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RestoreRow {
+    /// Swarm members that were read to their end.
+    pub(crate) finished: Vec<[u8; 32]>,
+    pub(crate) messages: u32,
+    pub(crate) percent: u8,
+}
+
+/// A person (session-messages 5.4, 5.8).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ContactRow {
+    pub(crate) display_name: String,
+    pub(crate) nickname: String,
+    pub(crate) picture_url: String,
+    pub(crate) profile_updated_s: Option<u64>,
+    pub(crate) approved: bool,
+    pub(crate) approved_me: bool,
+    pub(crate) blocked: bool,
+}
+
+/// What belongs to a conversation but to no message.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConversationRow {
+    pub(crate) created_ms: u64,
+    pub(crate) draft: String,
+    pub(crate) pinned: bool,
+    pub(crate) muted: bool,
+    pub(crate) listed: bool,
+}
+
+/// One message; its key is the [`MessageId`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MessageRow {
+    pub(crate) with: AccountId,
+    pub(crate) body: String,
+    pub(crate) quote: Option<MessageId>,
+    /// Who reacted with what, in order of arrival; one entry per (person, emoji).
+    pub(crate) reactions: Vec<(AccountId, String)>,
+    pub(crate) deleted: bool,
+    pub(crate) unread: bool,
+    /// Only for outgoing ones.
+    pub(crate) state: Option<SendState>,
+    /// Its hash in the own swarm (for outgoing ones: of the sync copy).
+    pub(crate) hash: Option<String>,
+}
+
+/// A sealed message that a swarm must still take.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OutboxRow {
+    /// Whose swarm.
+    pub(crate) to: AccountId,
+    pub(crate) what: Outgoing,
+    pub(crate) sealed: Sealed,
+    pub(crate) ttl_ms: u64,
+    /// Network time of its making.
+    pub(crate) created_ms: u64,
+    /// Given up; kept so that `Retry` can send the same bytes.
+    pub(crate) failed: bool,
+    /// Goes to the own swarm once `to`'s swarm took the message.
+    pub(crate) sync: Option<Sealed>,
+}
+
+/// Bytes that are never sealed again: a second sealing would be a second message.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sealed {
+    pub(crate) data: Vec<u8>,
+    pub(crate) hash: String,
+}
+
+/// What an outbox entry is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outgoing {
+    Message(MessageId),
+    /// Reaction, receipt, answer to a request, deletion: nothing to show when it leaves.
+    Control,
+    /// Copy for the own devices.
+    Sync,
+    /// Worth nothing after a few seconds; never written to the store.
+    Typing,
+    /// Not a message: these hashes are to be deleted from the own swarm.
+    Delete(Vec<String>),
+}
+
+impl OutboxRow {
+    pub(crate) const fn is_durable(&self) -> bool {
+        !matches!(self.what, Outgoing::Typing)
+    }
+}
+
+/// Something about a message that has not arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Orphan {
+    pub(crate) target: MessageId,
+    pub(crate) from: AccountId,
+    pub(crate) what: OrphanKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum OrphanKind {
+    Unsent,
+    Reaction { emoji: String, remove: bool },
+    Read,
+}
+
+/// Where polling of one namespace stands at one node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CursorRow {
+    pub(crate) last_hash: String,
+}
+
+/// A service node as kept in the row `nodes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct NodeRow {
+    pub(crate) ed25519: [u8; 32],
+    pub(crate) x25519: [u8; 32],
+    pub(crate) ip: [u8; 4],
+    pub(crate) port: u16,
+    pub(crate) swarm: u64,
+}
+
+impl NodeRow {
+    pub(crate) const fn key(&self) -> Ed25519Public {
+        Ed25519Public(self.ed25519)
+    }
+
+    pub(crate) const fn sealing_key(&self) -> X25519Public {
+        X25519Public(self.x25519)
+    }
+
+    pub(crate) const fn subnet(&self) -> [u8; 3] {
+        let [a, b, c, _] = self.ip;
+        [a, b, c]
+    }
+
+    pub(crate) fn address(&self) -> String {
+        let [a, b, c, d] = self.ip;
+        format!("{a}.{b}.{c}.{d}:{}", self.port)
+    }
+}
+
+/// Single row `nodes`: the list several nodes agreed on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodesRow {
+    pub(crate) nodes: Vec<NodeRow>,
+    pub(crate) agreed_ms: u64,
+}
+
+/// Single row `guards`, best first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GuardsRow {
+    pub(crate) guards: Vec<GuardRow>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GuardRow {
+    pub(crate) ed25519: [u8; 32],
+    pub(crate) since_ms: u64,
+}
+
+/// Single row `network`: which network the rows belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NetworkRow {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) kind: u8,
+}
+
+pub(crate) const FAILED_NOT_REACHED: SendState = SendState::Failed(SendFailure::NotReached);
+pub(crate) const FAILED_REFUSED: SendState = SendState::Failed(SendFailure::Refused);
+
+pub(crate) fn account_bytes(id: &AccountId) -> Vec<u8> {
+    id.to_bytes().to_vec()
+}
+
+pub(crate) fn account_key(bytes: &[u8]) -> Option<AccountId> {
+    let bytes: [u8; 33] = bytes.try_into().ok()?;
+    let [AccountId::PREFIX, key @ ..] = bytes else { return None };
+    Some(AccountId::from_key(X25519Public(key)))
+}
+
+/// Sent time first, so that a store that sorts keys gives messages in order.
+pub(crate) fn message_bytes(id: &MessageId) -> Vec<u8> {
+    let mut out = id.sent_ms.to_be_bytes().to_vec();
+    out.extend_from_slice(&id.author.to_bytes());
+    out
+}
+
+pub(crate) fn message_id(bytes: &[u8]) -> Option<MessageId> {
+    let (sent, author) = bytes.split_first_chunk::<8>()?;
+    Some(MessageId { sent_ms: u64::from_be_bytes(*sent), author: account_key(author)? })
+}
+
+pub(crate) fn number_bytes(number: u64) -> Vec<u8> {
+    number.to_be_bytes().to_vec()
+}
+
+pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes.try_into().ok()?))
+}
+
+pub(crate) fn cursor_bytes(node: &Ed25519Public, namespace: i16) -> Vec<u8> {
+    let mut out = node.0.to_vec();
+    out.extend_from_slice(&namespace.to_be_bytes());
+    out
+}
+
+pub(crate) fn cursor_id(bytes: &[u8]) -> Option<(Ed25519Public, i16)> {
+    let (node, namespace) = bytes.split_first_chunk::<32>()?;
+    Some((Ed25519Public(*node), i16::from_be_bytes(namespace.try_into().ok()?)))
+}

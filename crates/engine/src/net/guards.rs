@@ -1,0 +1,143 @@
+//! Guards: the first hops, few and kept for weeks, because whoever is first sees the gateway's end of every path
+//! (service-nodes 4.9). A guard that does not answer is put off and tested again, not replaced for good; the list is short,
+//! so that nobody can walk a client through many guards by making them fail.
+
+use zwiebel_crypto::keys::Ed25519Public;
+
+use super::NodeSet;
+use super::pool::Pool;
+use crate::model::rows::{GuardRow, GuardsRow};
+
+/// Guards in use at the same time; one path for each.
+pub(crate) const WANTED: usize = 2;
+
+/// The most guards this device ever has at a time.
+const MAX_GUARDS: usize = 6;
+
+/// A guard is kept this long: four weeks.
+const KEEP_MS: u64 = 28 * 24 * 3_600_000;
+
+/// Lost paths in a row before a guard is put off.
+const MAX_LOSSES: u8 = 3;
+
+const RETEST_MS: u64 = 10_000;
+const RETEST_MAX_MS: u64 = 600_000;
+
+#[derive(Default)]
+pub(crate) struct Guards {
+    list: Vec<Guard>,
+    /// Candidates and put-off guards being tested.
+    pub(crate) testing: NodeSet,
+}
+
+struct Guard {
+    key: Ed25519Public,
+    since_ms: u64,
+    losses: u8,
+    /// Put off until this time, and how often in a row.
+    down: Option<(u64, u32)>,
+}
+
+impl Guards {
+    pub(crate) fn load(row: &GuardsRow) -> Self {
+        let list =
+            row.guards.iter().take(MAX_GUARDS).map(|g| Guard::new(Ed25519Public(g.ed25519), g.since_ms)).collect();
+        Self { list, testing: NodeSet::new() }
+    }
+
+    pub(crate) fn row(&self) -> GuardsRow {
+        GuardsRow { guards: self.list.iter().map(|g| GuardRow { ed25519: g.key.0, since_ms: g.since_ms }).collect() }
+    }
+
+    /// The guards to build paths on, best first.
+    pub(crate) fn in_use(&self) -> Vec<Ed25519Public> {
+        self.list.iter().filter(|g| g.down.is_none()).take(WANTED).map(|g| g.key).collect()
+    }
+
+    pub(crate) fn keys(&self) -> NodeSet {
+        self.list.iter().map(|g| g.key).collect()
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.list.len() < MAX_GUARDS
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Forgets guards that left the network or have served their time. True if something changed.
+    pub(crate) fn retain(&mut self, pool: &Pool, network_now: u64) -> bool {
+        let before = self.list.len();
+        self.list.retain(|g| pool.contains(&g.key) && g.since_ms.saturating_add(KEEP_MS) > network_now);
+        before != self.list.len()
+    }
+
+    /// Put-off guards whose time has come.
+    pub(crate) fn to_retest(&self, now: u64) -> Vec<Ed25519Public> {
+        let due = |g: &&Guard| g.down.is_some_and(|(until, _)| until <= now) && !self.testing.contains(&g.key);
+        self.list.iter().filter(due).map(|g| g.key).collect()
+    }
+
+    /// The guard answered. True if it is new.
+    pub(crate) fn passed(&mut self, key: Ed25519Public, network_now: u64) -> bool {
+        self.testing.remove(&key);
+        if let Some(guard) = self.list.iter_mut().find(|g| g.key == key) {
+            guard.down = None;
+            guard.losses = 0;
+            return false;
+        }
+        if self.has_room() {
+            self.list.push(Guard::new(key, network_now));
+            return true;
+        }
+        false
+    }
+
+    /// The guard did not answer.
+    pub(crate) fn put_off(&mut self, key: Ed25519Public, now: u64) {
+        self.testing.remove(&key);
+        if let Some(guard) = self.list.iter_mut().find(|g| g.key == key) {
+            let times = guard.down.map_or(0, |(_, n)| n).saturating_add(1);
+            let wait = RETEST_MS.saturating_mul(1 << times.min(6)).min(RETEST_MAX_MS);
+            guard.down = Some((now.saturating_add(wait), times));
+            guard.losses = 0;
+        }
+    }
+
+    /// The line was down, not the guards: test them again at once.
+    pub(crate) fn hurry(&mut self, now: u64) {
+        for guard in &mut self.list {
+            if let Some((until, _)) = &mut guard.down {
+                *until = now;
+            }
+        }
+    }
+
+    /// A path over this guard was given up. True if the guard is put off because of it.
+    pub(crate) fn lost_path(&mut self, key: Ed25519Public, now: u64) -> bool {
+        let Some(guard) = self.list.iter_mut().find(|g| g.key == key) else { return false };
+        guard.losses = guard.losses.saturating_add(1);
+        let too_many = guard.losses >= MAX_LOSSES;
+        if too_many {
+            self.put_off(key, now);
+        }
+        too_many
+    }
+
+    pub(crate) fn well(&mut self, key: &Ed25519Public) {
+        if let Some(guard) = self.list.iter_mut().find(|g| g.key == *key) {
+            guard.losses = 0;
+        }
+    }
+
+    pub(crate) fn wake_at(&self) -> Option<u64> {
+        self.list.iter().filter(|g| !self.testing.contains(&g.key)).filter_map(|g| g.down.map(|(at, _)| at)).min()
+    }
+}
+
+impl Guard {
+    const fn new(key: Ed25519Public, since_ms: u64) -> Self {
+        Self { key, since_ms, losses: 0, down: None }
+    }
+}

@@ -1,0 +1,178 @@
+//! Paths: guard, relay, relay. Two are kept, sharing no node where the network is large enough, and renewed now and then.
+//!
+//! A path is given up when several destinations stay silent through it. One destination alone cannot bring it down, and
+//! what hops say in plain text changes at most one hop now and then (service-nodes 4.7).
+
+use std::collections::BTreeSet;
+
+use zwiebel_crypto::keys::Ed25519Public;
+
+use super::pool::Pool;
+use super::{NodeSet, pick};
+
+/// How long a path is used before its relays change.
+pub(crate) const RENEW_MS: u64 = 10 * 60_000;
+
+/// Failures through one path, whatever the destination, before it is given up.
+const MAX_FAILURES: u8 = 4;
+
+/// One hop of a path may be exchanged because of a plain error this often.
+const REPAIR_MS: u64 = 30_000;
+
+#[derive(Default)]
+pub(crate) struct Paths {
+    pub(crate) list: Vec<Path>,
+    next: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Path {
+    pub(crate) id: u64,
+    pub(crate) hops: [Ed25519Public; 3],
+    pub(crate) built_ms: u64,
+    /// A request has gone unanswered for a while: others first.
+    pub(crate) suspect: bool,
+    /// Destinations that failed since the last success.
+    silent: BTreeSet<Ed25519Public>,
+    failures: u8,
+    repaired_ms: Option<u64>,
+}
+
+/// What a plain error did to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repair {
+    Done,
+    /// Too often, or nobody to take the place: the path is to be given up.
+    GiveUp,
+}
+
+impl Path {
+    pub(crate) const fn guard(&self) -> Ed25519Public {
+        let [guard, ..] = self.hops;
+        guard
+    }
+
+    pub(crate) fn nodes(&self) -> NodeSet {
+        self.hops.iter().copied().collect()
+    }
+
+    pub(crate) fn contains(&self, key: &Ed25519Public) -> bool {
+        self.hops.contains(key)
+    }
+}
+
+impl Paths {
+    fn get_mut(&mut self, id: u64) -> Option<&mut Path> {
+        self.list.iter_mut().find(|p| p.id == id)
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Path> {
+        let at = self.list.iter().position(|p| p.id == id)?;
+        Some(self.list.remove(at))
+    }
+
+    /// A path to this destination, if there is one that does not contain it: never one of `not` if it can be helped,
+    /// never a suspect one if it can be helped.
+    pub(crate) fn choose(
+        &self,
+        destination: &Ed25519Public,
+        not: &[u64],
+        rng: &mut dyn rand_core::CryptoRng,
+    ) -> Option<&Path> {
+        let all: Vec<&Path> = self.list.iter().filter(|p| !p.contains(destination)).collect();
+        let ranked = |keep: &dyn Fn(&Path) -> bool| -> Vec<&Path> { all.iter().filter(|p| keep(p)).copied().collect() };
+        let best = ranked(&|p| !p.suspect && !not.contains(&p.id));
+        let good = if best.is_empty() { ranked(&|p| !not.contains(&p.id)) } else { best };
+        pick(if good.is_empty() { &all } else { &good }, rng).copied()
+    }
+
+    /// Builds a path on this guard.
+    pub(crate) fn build(
+        &mut self,
+        pool: &Pool,
+        guard: Ed25519Public,
+        guards: &NodeSet,
+        now: u64,
+        rng: &mut dyn rand_core::CryptoRng,
+    ) -> Option<u64> {
+        let used: NodeSet = self.list.iter().flat_map(Path::nodes).chain(guards.iter().copied()).collect();
+        let relays = two(pool, &used, guard, now, rng)
+            .or_else(|| two(pool, guards, guard, now, rng))
+            .or_else(|| two(pool, &NodeSet::new(), guard, now, rng))?;
+        let [first, second] = relays;
+        self.next = self.next.wrapping_add(1);
+        self.list.push(Path {
+            id: self.next,
+            hops: [guard, first, second],
+            built_ms: now,
+            suspect: false,
+            silent: BTreeSet::new(),
+            failures: 0,
+            repaired_ms: None,
+        });
+        Some(self.next)
+    }
+
+    pub(crate) fn succeeded(&mut self, id: u64) -> Option<&Path> {
+        let path = self.get_mut(id)?;
+        path.suspect = false;
+        path.silent.clear();
+        path.failures = 0;
+        Some(path)
+    }
+
+    pub(crate) fn suspect(&mut self, id: u64) {
+        if let Some(path) = self.get_mut(id) {
+            path.suspect = true;
+        }
+    }
+
+    /// Nothing usable came back from this destination. True if the path is to be given up.
+    pub(crate) fn failed(&mut self, id: u64, destination: Ed25519Public) -> bool {
+        let Some(path) = self.get_mut(id) else { return false };
+        path.suspect = true;
+        path.silent.insert(destination);
+        path.failures = path.failures.saturating_add(1);
+        path.silent.len() >= 2 || path.failures >= MAX_FAILURES
+    }
+
+    /// Exchanges one relay that a plain error named.
+    pub(crate) fn repair(
+        &mut self,
+        pool: &Pool,
+        id: u64,
+        bad: Ed25519Public,
+        now: u64,
+        rng: &mut dyn rand_core::CryptoRng,
+    ) -> Repair {
+        let used: NodeSet = self.list.iter().flat_map(Path::nodes).collect();
+        let Some(path) = self.get_mut(id) else { return Repair::Done };
+        let recent = path.repaired_ms.is_some_and(|at| at.saturating_add(REPAIR_MS) > now);
+        if recent || path.guard() == bad {
+            return Repair::GiveUp;
+        }
+        let near: Vec<Ed25519Public> = path.hops.iter().filter(|h| **h != bad).copied().collect();
+        let own: NodeSet = path.nodes();
+        let Some(new) = pool.choose(&used, &near, now, rng).or_else(|| pool.choose(&own, &near, now, rng)) else {
+            return Repair::GiveUp;
+        };
+        for hop in path.hops.iter_mut().filter(|h| **h == bad) {
+            *hop = new;
+        }
+        path.repaired_ms = Some(now);
+        path.suspect = false;
+        Repair::Done
+    }
+}
+
+fn two(
+    pool: &Pool,
+    not: &NodeSet,
+    guard: Ed25519Public,
+    now: u64,
+    rng: &mut dyn rand_core::CryptoRng,
+) -> Option<[Ed25519Public; 2]> {
+    let first = pool.choose(not, &[guard], now, rng)?;
+    let second = pool.choose(not, &[guard, first], now, rng)?;
+    Some([first, second])
+}

@@ -1,0 +1,311 @@
+//! Requests to service nodes through paths, and what each outcome says about whom (service-nodes 4.7, 10.3).
+//!
+//! Blame follows evidence: only an answer that opens comes from the destination; everything else is a hint that may change
+//! this path, within limits, but takes no node away from the others.
+
+use rand_core::CryptoRng;
+use serde_json::Value;
+use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::onion::{self, Cipher, Destination, Hop, HopError, ReplyKey};
+
+use super::paths::Repair;
+use super::{NodeSet, Owner};
+use crate::effect::{HttpTarget, RequestId};
+use crate::engine::{Cx, Engine};
+use crate::input::HttpOutcome;
+use crate::model::rows::NodeRow;
+use crate::view::Connection;
+
+/// A request without an answer for this long makes its path suspect; who needs an answer asks elsewhere too.
+pub(crate) const SLOW_MS: u64 = 2_500;
+
+/// After this long a request is over.
+const TIMEOUT_MS: u32 = 10_000;
+
+/// The driver reports every request; this is for one that does not.
+const GRACE_MS: u64 = 5_000;
+
+/// Sizes of requests are rounded up, so that they tell less (service-nodes 4.8).
+const SMALL_BUCKET: usize = 1024;
+const LARGE_BUCKET: usize = 4096;
+
+const PAUSE_MS: u64 = 500;
+const PAUSE_MAX_MS: u64 = 15_000;
+const RATE_LIMIT_PAUSE_MS: u64 = 2_000;
+
+/// Who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// `info` straight to a guard.
+    GuardTest,
+    Vote,
+    Clock,
+    Poll,
+    Swarm(Owner),
+    /// The outbox entry with this number.
+    Outbox(u64),
+}
+
+pub(crate) struct Flight {
+    pub(crate) purpose: Purpose,
+    pub(crate) path: Option<u64>,
+    nodes: NodeSet,
+    pub(crate) destination: Ed25519Public,
+    reply: ReplyKey,
+    pub(crate) sent_ms: u64,
+    slow: bool,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The destination's own words.
+    Reply { status: u16, body: Vec<u8>, sent_ms: u64 },
+    /// Lost on the way; another path may do better.
+    Lost,
+    /// Line or gateway: nothing gets through at the moment.
+    LineDown,
+}
+
+impl Engine {
+    /// Asks a node through a path that does not contain it, if possible none of `not`. `None`: no such path now.
+    pub(crate) fn ask(
+        &mut self,
+        cx: &mut Cx<'_>,
+        purpose: Purpose,
+        node: &NodeRow,
+        request: &Value,
+        not: &[u64],
+    ) -> Option<RequestId> {
+        let path = self.net.paths.choose(&node.key(), not, cx.rng)?;
+        let (id, keys) = (path.id, path.hops);
+        let hops: Option<Vec<Hop>> = keys.iter().map(|key| self.net.pool.get(key).map(hop)).collect();
+        self.launch(cx, purpose, Some(id), &hops?, node, request)
+    }
+
+    /// `info` straight to a guard: it learns nothing but that somebody wants to use it (service-nodes 9.5).
+    pub(crate) fn test_guard(&mut self, cx: &mut Cx<'_>, node: &NodeRow) -> Option<RequestId> {
+        let request = crate::wire::info();
+        self.launch(cx, Purpose::GuardTest, None, &[], node, &request)
+    }
+
+    fn launch(
+        &mut self,
+        cx: &mut Cx<'_>,
+        purpose: Purpose,
+        path: Option<u64>,
+        hops: &[Hop],
+        node: &NodeRow,
+        request: &Value,
+    ) -> Option<RequestId> {
+        let payload = onion::node_payload(&pad(request.to_string().into_bytes()));
+        let destination = Destination::Node(hop(node));
+        let (packet, reply) = onion::build(hops, &destination, &payload, Cipher::XChaCha20, cx.rng).ok()?;
+        let guard = hops.first().map_or(node.key(), |hop| hop.ed25519);
+        let id = self.out.http(HttpTarget::Onion(guard), packet, TIMEOUT_MS);
+        let nodes = hops.iter().map(|hop| hop.ed25519).collect();
+        let destination = node.key();
+        let flight = Flight { purpose, path, nodes, destination, reply, sent_ms: cx.now, slow: false };
+        self.net.flights.insert(id, flight);
+        Some(id)
+    }
+
+    pub(crate) fn http_done(&mut self, cx: &mut Cx<'_>, id: RequestId, outcome: HttpOutcome) {
+        if self.net.directories.in_flight == Some(id) {
+            self.directory_done(cx, outcome);
+        } else if let Some(flight) = self.net.flights.remove(&id) {
+            let answer = self.judge(cx, &flight, outcome);
+            self.dispatch(cx, id, &flight, answer);
+        }
+    }
+
+    fn dispatch(&mut self, cx: &mut Cx<'_>, id: RequestId, flight: &Flight, answer: Answer) {
+        match flight.purpose {
+            Purpose::GuardTest => self.guard_tested(cx, flight.destination, answer),
+            Purpose::Vote => self.vote_came(cx, id, answer),
+            Purpose::Clock => self.clock_came(cx, id, flight.destination, answer),
+            Purpose::Poll => self.poll_came(cx, id, flight.destination, answer),
+            Purpose::Swarm(owner) => self.swarm_came(cx, owner, flight.destination, answer),
+            Purpose::Outbox(number) => self.outbox_came(cx, number, id, flight.destination, answer),
+        }
+    }
+
+    /// Requests that became slow, or whose end the driver never reported.
+    pub(crate) fn expire_flights(&mut self, cx: &mut Cx<'_>) {
+        let mut over = Vec::new();
+        for (id, flight) in &mut self.net.flights {
+            let age = cx.now.saturating_sub(flight.sent_ms);
+            if age >= SLOW_MS && !flight.slow {
+                flight.slow = true;
+                if let Some(path) = flight.path {
+                    self.net.paths.suspect(path);
+                }
+            }
+            if age >= u64::from(TIMEOUT_MS).saturating_add(GRACE_MS) {
+                over.push(*id);
+            }
+        }
+        for id in over {
+            self.out.cancel(id);
+            self.http_done(cx, id, HttpOutcome::TimedOut);
+        }
+    }
+
+    pub(crate) fn flights_wake_at(&self) -> Option<u64> {
+        let end = u64::from(TIMEOUT_MS).saturating_add(GRACE_MS);
+        let next = |f: &Flight| f.sent_ms.saturating_add(if f.slow { end } else { SLOW_MS });
+        self.net.flights.values().map(next).min()
+    }
+
+    /// The decision table of service-nodes 10.3.
+    fn judge(&mut self, cx: &mut Cx<'_>, flight: &Flight, outcome: HttpOutcome) -> Answer {
+        match outcome {
+            HttpOutcome::Unreachable => self.line_down(cx),
+            HttpOutcome::TimedOut => self.blame_path(cx, flight),
+            HttpOutcome::Response { gateway_error: Some(error), .. } => self.gateway_said(cx, flight, &error),
+            HttpOutcome::Response { status: 200, body, gateway_error: None } => match flight.reply.open(&body) {
+                Ok(reply) => {
+                    self.went_well(cx, flight);
+                    Answer::Reply { status: reply.status, body: reply.body, sent_ms: flight.sent_ms }
+                }
+                // Somebody on the way changed it.
+                Err(_) => self.blame_path(cx, flight),
+            },
+            HttpOutcome::Response { status, body, gateway_error: None } => self.hop_said(cx, flight, status, &body),
+        }
+    }
+
+    fn went_well(&mut self, cx: &Cx<'_>, flight: &Flight) {
+        self.net.connection = Connection::Online;
+        self.net.last_success_ms = Some(cx.now);
+        self.net.line_failures = 0;
+        self.net.pause_until = 0;
+        if let Some(path) = flight.path.and_then(|id| self.net.paths.succeeded(id)) {
+            let hops = path.hops;
+            self.net.guards.well(&path.guard());
+            for key in &hops {
+                self.net.pool.clear(key);
+            }
+        }
+    }
+
+    fn line_down(&mut self, cx: &Cx<'_>) -> Answer {
+        self.net.connection = Connection::Offline;
+        self.pause(cx, PAUSE_MS);
+        Answer::LineDown
+    }
+
+    fn pause(&mut self, cx: &Cx<'_>, base: u64) {
+        if self.net.pause_until > cx.now {
+            return; // several requests of the same moment count once
+        }
+        self.net.line_failures = self.net.line_failures.saturating_add(1);
+        let wait = base.saturating_mul(1 << self.net.line_failures.min(6)).min(PAUSE_MAX_MS);
+        self.net.pause_until = cx.now.saturating_add(wait);
+    }
+
+    /// The gateway's own words: no node is to blame, but this guard cannot be reached through it now.
+    fn gateway_said(&mut self, cx: &mut Cx<'_>, flight: &Flight, error: &str) -> Answer {
+        match error {
+            "rate-limit" => {
+                self.net.pause_until = self.net.pause_until.max(cx.now.saturating_add(RATE_LIMIT_PAUSE_MS));
+                Answer::LineDown
+            }
+            "node-timeout" | "unknown-node" => {
+                if let Some(path) = flight.path.and_then(|id| self.net.paths.remove(id)) {
+                    self.net.guards.put_off(path.guard(), cx.now);
+                }
+                Answer::Lost
+            }
+            "too-large" => Answer::Lost,
+            _ => self.line_down(cx),
+        }
+    }
+
+    /// Nothing usable came back, and nobody can say whose fault it is.
+    fn blame_path(&mut self, cx: &Cx<'_>, flight: &Flight) -> Answer {
+        if let Some(id) = flight.path
+            && self.net.paths.failed(id, flight.destination)
+        {
+            self.give_up_path(cx, id);
+        }
+        let silent_since = self.net.last_success_ms.unwrap_or(0);
+        if cx.now.saturating_sub(silent_since) > u64::from(TIMEOUT_MS).saturating_mul(2)
+            && self.net.connection == Connection::Online
+        {
+            self.net.connection = Connection::Offline;
+        }
+        Answer::Lost
+    }
+
+    fn give_up_path(&mut self, cx: &Cx<'_>, id: u64) {
+        if let Some(path) = self.net.paths.remove(id) {
+            let [guard, relays @ ..] = path.hops;
+            for relay in relays {
+                self.net.pool.accuse(relay, path.nodes(), cx.now);
+            }
+            self.net.guards.lost_path(guard, cx.now);
+        }
+    }
+
+    /// A plain error: any hop may have written it (service-nodes 4.7).
+    fn hop_said(&mut self, cx: &mut Cx<'_>, flight: &Flight, status: u16, body: &[u8]) -> Answer {
+        let named = match HopError::parse(status, body) {
+            HopError::NextNotFound(key) | HopError::NextUnreachable(key) | HopError::NotReady(key) => key,
+            HopError::InvalidCiphertext => {
+                self.live.votes.hurry(cx.now); // a key of ours may be old
+                return self.blame_path(cx, flight);
+            }
+            _ => return self.blame_path(cx, flight),
+        };
+        if named == flight.destination {
+            self.net.pool.accuse(named, flight.nodes.clone(), cx.now);
+            return Answer::Lost; // the path carried a message back: it is not to blame
+        }
+        let Some(id) = flight.path.filter(|_| flight.nodes.contains(&named)) else {
+            return self.blame_path(cx, flight); // nobody of this path: a lie
+        };
+        self.net.pool.accuse(named, flight.nodes.clone(), cx.now);
+        if self.net.paths.repair(&self.net.pool, id, named, cx.now, cx.rng) == Repair::GiveUp {
+            self.give_up_path(cx, id);
+        }
+        Answer::Lost
+    }
+
+    /// The system says the network is back.
+    pub(crate) fn line_back(&mut self, cx: &Cx<'_>) {
+        self.net.pause_until = 0;
+        self.net.line_failures = 0;
+        if self.net.connection == Connection::Offline {
+            self.net.connection = Connection::Connecting;
+        }
+        if !self.net.directories.fresh {
+            self.net.directories.next_at = cx.now;
+        }
+        self.net.guards.hurry(cx.now);
+        self.live.sending.hurry(cx.now);
+        self.live.poller.hurry(cx.now);
+    }
+
+    pub(crate) fn new_path(&mut self) {
+        self.net.paths.list.clear();
+    }
+}
+
+pub(crate) fn hop(node: &NodeRow) -> Hop {
+    Hop { ed25519: node.key(), x25519: node.sealing_key() }
+}
+
+/// White space after JSON says nothing to a node and hides the length of what it follows (service-nodes 4.8).
+fn pad(mut json: Vec<u8>) -> Vec<u8> {
+    let bucket = if json.len() <= LARGE_BUCKET { SMALL_BUCKET } else { LARGE_BUCKET };
+    json.resize(json.len().next_multiple_of(bucket), b' ');
+    json
+}
+
+/// A random node, for questions any node can answer.
+pub(crate) fn any_node(engine: &Engine, not: &NodeSet, now: u64, rng: &mut dyn CryptoRng) -> Option<NodeRow> {
+    let near: Vec<Ed25519Public> = not.iter().copied().collect();
+    let key = engine.net.pool.choose(not, &near, now, rng).or_else(|| engine.net.pool.choose(not, &[], now, rng))?;
+    engine.net.pool.get(&key).copied()
+}
