@@ -1,1 +1,29 @@
-//! The native side.
+//! The native side: service node, gateway, seed, and the local network that runs them all in one process.
+//!
+//! A request goes `http` → `rpc` (or `onion` → `rpc`) → `store`, and for writes on to the swarm through `replication`.
+//! The client engine is used only by the bots.
+
+pub mod account;
+pub mod cli;
+pub mod clock;
+pub mod encoding;
+pub mod gateway;
+pub mod http;
+pub mod keys;
+pub mod limits;
+pub mod local;
+pub mod namespace;
+pub mod node;
+pub mod onion;
+pub mod peer;
+pub mod rate_limit;
+pub mod registry;
+pub mod replication;
+pub mod rpc;
+pub mod seed;
+pub mod serve;
+pub mod store;
+pub mod sync;
+#[cfg(feature = "tap")]
+pub mod tap;
+pub mod tls;

@@ -1,0 +1,133 @@
+//! The HTTP surface of a node (service-nodes 2): thin handlers over [`crate::rpc`], [`crate::onion`] and [`crate::peer`].
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::Router;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use axum::routing::get;
+use axum::routing::post;
+use serde_json::json;
+
+use crate::limits;
+use crate::node::Node;
+use crate::onion;
+use crate::peer::PeerAnswer;
+use crate::registry::VERSION;
+use crate::replication;
+use crate::rpc;
+use crate::rpc::Answer;
+use crate::rpc::run::Origin;
+use crate::serve::ClientIp;
+use crate::sync;
+
+/// The routes of a node.
+pub fn router(node: Arc<Node>) -> Router {
+    Router::new()
+        .route("/storage_rpc/v1", post(storage_rpc))
+        .route("/onion_req/v2", post(onion_req))
+        .route("/ping_test/v1", post(ping_test))
+        .route("/get_stats/v1", get(get_stats))
+        .route("/sn/v1", post(from_node))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+        .with_state(node)
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let (body, kind) = self.into_bytes();
+        (status, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
+    }
+}
+
+/// The whole body, or the answer to send if it is too large.
+pub(crate) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Answer> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let too_large = || Answer::error(413, "Request body too large");
+    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
+        return Err(too_large());
+    }
+    axum::body::to_bytes(body, limit).await.map_err(|_| too_large())
+}
+
+async fn storage_rpc(
+    State(node): State<Arc<Node>>,
+    ip: Option<Extension<ClientIp>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    if ip.is_some_and(|Extension(ClientIp(ip))| !node.clients.allows(ip)) {
+        return Answer::error(429, "Too Many Requests\n");
+    }
+    if headers.contains_key("x-loki-long-poll") {
+        return Answer::error(410, "long polling is no longer supported");
+    }
+    let body = match read_body(&headers, body, limits::BODY).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    match rpc::parse::body(&body) {
+        Ok(request) => rpc::run::run(&node, request, Origin::Client).await,
+        Err(answer) => answer,
+    }
+}
+
+async fn onion_req(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Answer {
+    match read_body(&headers, body, limits::BODY).await {
+        Ok(body) => onion::from_client(&node, &body).await,
+        Err(answer) => answer,
+    }
+}
+
+async fn ping_test(State(node): State<Arc<Node>>) -> Response {
+    let key = crate::encoding::base64(&node.ed25519().0);
+    let mut response = StatusCode::OK.into_response();
+    if let Ok(key) = HeaderValue::from_str(&key) {
+        response.headers_mut().insert("x-oxen-snode-pubkey", key);
+    }
+    response
+}
+
+async fn get_stats() -> Answer {
+    let [major, minor, patch] = VERSION;
+    Answer::ok(json!({ "version": format!("{major}.{minor}.{patch}") }))
+}
+
+/// Requests of other nodes. Whoever is not on the list learns nothing.
+async fn from_node(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Answer {
+    let body = match read_body(&headers, body, limits::PEER_BODY).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let list = node.registry.list();
+    let Some(request) = node.transport.open(&node.keys, &node.clock, &list, &body) else {
+        return Answer::error(403, "refused");
+    };
+    let answer = match request.method.as_str() {
+        "onion_request" => onion::from_hop(&node, &request.body).await,
+        "storage_cc" => replication::from_member(&node, request.from, &request.header, &request.body).await,
+        method => sync::serve(&node, request.from, method, &request.body).await,
+    };
+    let status = answer.status;
+    let answer = PeerAnswer { status, body: answer.into_bytes().0 };
+    match node.transport.seal_answer(&node.keys, &list, &request, &answer) {
+        Some(sealed) => Answer { status: 200, body: rpc::Body::Bytes(sealed) },
+        None => Answer::error(500, "request failed"),
+    }
+}
+
+async fn not_found(request: Request) -> Answer {
+    let shown: String = request.uri().path().chars().take(200).collect();
+    Answer::error(404, format!("{} {shown} Not Found", request.method()))
+}

@@ -1,0 +1,113 @@
+//! Onion requests at a node (service-nodes 4.4): take one layer off, then answer, pass on, or refuse.
+//!
+//! Errors of hops are plain text; answers of a destination are sealed. Requests to servers outside are refused: a node
+//! that makes connections for strangers needs its own guard, which is not here yet.
+
+use std::sync::Arc;
+
+use serde_json::Map;
+use zwiebel_proto::onion::Layer;
+use zwiebel_proto::onion::OuterPacket;
+use zwiebel_proto::onion::PeelError;
+use zwiebel_proto::onion::ReplyKey;
+use zwiebel_proto::onion::outer;
+use zwiebel_proto::onion::peel;
+
+use crate::limits;
+use crate::node::Node;
+use crate::peer::Outgoing;
+use crate::peer::PeerAnswer;
+use crate::peer::PeerError;
+use crate::rpc;
+use crate::rpc::Answer;
+use crate::rpc::Body;
+use crate::rpc::run::Origin;
+
+/// Where a packet came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// A client or a gateway: this node is the guard.
+    Guard,
+    /// Another node.
+    Hop,
+}
+
+/// A packet as the guard gets it.
+pub async fn from_client(node: &Arc<Node>, body: &[u8]) -> Answer {
+    match outer(body) {
+        Ok(packet) => handle(node, packet, Arrival::Guard).await,
+        Err(error) => Answer::error(400, format!("Error parsing onion request: {error}")),
+    }
+}
+
+/// A packet as another node passes it on.
+pub async fn from_hop(node: &Arc<Node>, body: &[u8]) -> Answer {
+    match OuterPacket::decode_hop(body) {
+        Ok(packet) if packet.is_too_far() => Answer::error(400, "onion request max path length exceeded"),
+        Ok(packet) => handle(node, packet, Arrival::Hop).await,
+        Err(error) => Answer::error(400, format!("Invalid internal onion request: {error}")),
+    }
+}
+
+async fn handle(node: &Arc<Node>, packet: OuterPacket, arrival: Arrival) -> Answer {
+    let peeled = peel(&node.keys.x25519, &packet.blob, &packet.ephemeral, packet.cipher);
+    #[cfg(feature = "tap")]
+    crate::tap::node(&node.ed25519(), arrival, &packet, peeled.as_ref().ok().map(|(layer, _)| layer));
+    let _ = arrival;
+    match peeled {
+        Ok((Layer::Final { request, json, base64 }, key)) => {
+            let answer = match rpc::parse::body(&request) {
+                Ok(request) => rpc::run::run(node, request, Origin::Client).await,
+                Err(answer) => answer,
+            };
+            sealed(&key, answer, json, base64)
+        }
+        Ok((Layer::Next { destination, blob, ephemeral, cipher }, _)) => {
+            let hop_no = packet.hop_no.saturating_add(1);
+            pass_on(node, &destination, &OuterPacket { blob, ephemeral, cipher, hop_no }).await
+        }
+        Ok((Layer::Server(_), key)) | Err(PeelError::Url(key)) => {
+            sealed(&key, Answer::error(400, "Invalid url"), false, true)
+        }
+        Err(PeelError::Json(key)) => sealed(&key, Answer::error(400, "Invalid json"), false, true),
+        Err(PeelError::Ciphertext) => Answer::error(400, "Invalid ciphertext"),
+    }
+}
+
+fn sealed(key: &ReplyKey, answer: Answer, json: bool, base64: bool) -> Answer {
+    let status = answer.status;
+    let json = json && matches!(answer.body, Body::Json(_));
+    let body = match answer.body {
+        Body::Bytes(bytes) => crate::encoding::base64(&bytes).into_bytes(),
+        other => Answer { status, body: other }.into_bytes().0,
+    };
+    let sealed = key.seal_node_reply(status, &body, json, base64, &mut rand::rng());
+    Answer { status: 200, body: Body::Bytes(sealed) }
+}
+
+async fn pass_on(node: &Node, destination: &zwiebel_crypto::keys::Ed25519Public, packet: &OuterPacket) -> Answer {
+    let list = node.registry.list();
+    let name = || hex::encode(destination.0);
+    let Some(next) = list.find(destination) else {
+        return Answer::error(502, format!("Next node not found: {}", name()));
+    };
+    let body = packet.encode_hop();
+    let outgoing = Outgoing { method: "onion_request", header: Map::new(), body: &body, timeout: limits::HOP_TIMEOUT };
+    match node.transport.call(&node.keys, &node.clock, next, outgoing).await {
+        Ok(PeerAnswer { status: 200, body }) => Answer { status: 200, body: Body::Bytes(body) },
+        Ok(PeerAnswer { status, body }) => {
+            Answer::error(known_status(status), String::from_utf8_lossy(&body).into_owned())
+        }
+        Err(PeerError::Timeout) => Answer::error(504, "Request time out"),
+        Err(PeerError::Unreachable) => Answer::error(502, format!("Next node is currently unreachable: {}", name())),
+        Err(PeerError::Malformed) => Answer::error(500, "Invalid response from snode"),
+    }
+}
+
+/// Unknown numbers become 500 on the way back (service-nodes 2.3).
+const fn known_status(status: u16) -> u16 {
+    match status {
+        200 | 400 | 401 | 403 | 404 | 406 | 410 | 413 | 421 | 429 | 502 | 503 | 504 => status,
+        _ => 500,
+    }
+}

@@ -1,0 +1,66 @@
+//! The storage RPC of a node (service-nodes 2 and 3): parse everything first, then run it.
+//!
+//! [`parse`] knows formats and their exact error texts; [`run`] knows the order of checks. Transport is elsewhere.
+
+pub mod auth;
+pub mod params;
+pub mod parse;
+pub mod run;
+pub mod write;
+
+use serde_json::Value;
+
+/// The body of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    Json(Value),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// Status and body of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Body,
+}
+
+impl Answer {
+    /// 200 with JSON.
+    #[must_use]
+    pub const fn ok(body: Value) -> Self {
+        Self { status: 200, body: Body::Json(body) }
+    }
+
+    /// An error with its plain text.
+    #[must_use]
+    pub fn error(status: u16, text: impl Into<String>) -> Self {
+        Self { status, body: Body::Text(text.into()) }
+    }
+
+    /// Whether the status is in 200..=299.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+
+    /// The body as JSON: texts become strings, bytes base64.
+    #[must_use]
+    pub fn into_json(self) -> Value {
+        match self.body {
+            Body::Json(value) => value,
+            Body::Text(text) => Value::String(text),
+            Body::Bytes(bytes) => Value::String(crate::encoding::base64(&bytes)),
+        }
+    }
+
+    /// The body as bytes for HTTP and its content type.
+    #[must_use]
+    pub fn into_bytes(self) -> (Vec<u8>, &'static str) {
+        match self.body {
+            Body::Json(value) => (value.to_string().into_bytes(), "application/json"),
+            Body::Text(text) => (text.into_bytes(), "text/plain; charset=utf-8"),
+            Body::Bytes(bytes) => (bytes, "application/octet-stream"),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Tables and pragmas. The version sits in `user_version`; each step up is one arm of [`prepare`].
+
+use rusqlite::Connection;
+
+const V1: &str = "
+CREATE TABLE owners (
+    id INTEGER PRIMARY KEY,
+    type INTEGER NOT NULL,
+    pubkey BLOB NOT NULL,
+    UNIQUE (pubkey, type)
+);
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash TEXT NOT NULL UNIQUE,
+    owner INTEGER NOT NULL REFERENCES owners (id) ON DELETE CASCADE,
+    namespace INTEGER NOT NULL,
+    timestamp INTEGER NOT NULL,
+    expiry INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+CREATE INDEX messages_expiry ON messages (expiry);
+CREATE INDEX messages_owner ON messages (owner, namespace, id);
+CREATE TRIGGER owner_without_messages AFTER DELETE ON messages FOR EACH ROW
+    WHEN NOT EXISTS (SELECT 1 FROM messages WHERE owner = old.owner)
+    BEGIN DELETE FROM owners WHERE id = old.owner; END;
+CREATE TABLE forwards (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    peer BLOB NOT NULL,
+    method TEXT NOT NULL,
+    params TEXT NOT NULL,
+    made INTEGER NOT NULL,
+    expiry INTEGER NOT NULL
+);
+CREATE INDEX forwards_peer ON forwards (peer, id);
+PRAGMA user_version = 1;
+";
+
+/// Sets the pragmas and makes the tables if they are missing.
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;
+         PRAGMA journal_size_limit = 8388608; PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;",
+    )?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match version {
+        0 => connection.execute_batch(&format!("BEGIN; {V1} COMMIT;")),
+        1 => Ok(()),
+        _ => Err(rusqlite::Error::InvalidQuery),
+    }
+}
