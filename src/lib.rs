@@ -8,9 +8,12 @@
 
 pub mod boot;
 pub mod driver;
+pub mod i18n;
 pub mod platform;
 pub mod port;
+pub mod text;
 pub mod ui;
+pub mod vm;
 
 /// Starts whichever half of the app this scope is for.
 pub fn start() {

@@ -1,0 +1,22 @@
+//! One file per screen. A screen takes the view model and nothing else.
+
+pub mod account;
+pub mod bubble;
+pub mod composer;
+pub mod contact;
+pub mod conversation;
+pub mod home;
+pub mod landing;
+pub mod list;
+pub mod message_menu;
+pub mod name;
+pub mod new_conversation;
+pub mod path;
+pub mod phrase;
+pub mod requests;
+pub mod restore;
+pub mod scanner;
+pub mod settings;
+pub mod status;
+pub mod timeline;
+pub mod welcome;

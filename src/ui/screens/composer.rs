@@ -1,0 +1,204 @@
+//! Where messages are written.
+
+use std::time::Duration;
+
+use leptos::ev;
+use leptos::html;
+use leptos::prelude::*;
+
+use super::super::dom;
+use super::super::widgets::icons;
+use super::conversation::Local;
+use crate::i18n::K;
+use crate::i18n::t;
+use crate::i18n::tf;
+use crate::text;
+use crate::text::count;
+use crate::vm::App;
+use crate::vm::ConversationKind;
+use crate::vm::composer::Composer;
+
+/// A draft is kept when nothing was typed for so long.
+const KEEP_AFTER: Duration = Duration::from_millis(400);
+
+/// The text field, what it answers to, and the button.
+#[component]
+pub fn ComposerBar(app: App, local: Local) -> AnyView {
+    let with = local.with;
+    let composer = untrack(|| Composer::new(app, with));
+    let node = NodeRef::<html::Textarea>::new();
+    let timer = StoredValue::new(None::<TimeoutHandle>);
+    // With a keyboard at hand the cursor waits in the field; on a phone it would cover the messages with keys.
+    let eager = untrack(|| {
+        dom::media("(hover: hover)").get() || app.conversations.view(&with).is_none_or(|view| !view.listed || view.last.is_none())
+    });
+    node.on_load(move |area| {
+        dom::after_paint(move || {
+            grow(&area);
+            if eager && document().query_selector("dialog[open]").ok().flatten().is_none() {
+                let _ = area.focus();
+            }
+        });
+    });
+    let keep_soon = move || {
+        if let Some(Some(timer)) = timer.try_get_value() {
+            timer.clear();
+        }
+        timer.set_value(set_timeout_with_handle(move || composer.keep_draft(), KEEP_AFTER).ok());
+    };
+    let leave = window_event_listener(ev::pagehide, move |_| composer.keep_draft());
+    on_cleanup(move || {
+        leave.remove();
+        if let Some(Some(timer)) = timer.try_get_value() {
+            timer.clear();
+        }
+        composer.keep_draft();
+        composer.stop_typing();
+    });
+    let submit = move || {
+        if composer.send() {
+            dom::after_paint(move || {
+                if let Some(area) = node.get_untracked() {
+                    grow(&area);
+                    let _ = area.focus();
+                }
+                if let Ok(Some(scroller)) = document().query_selector(".timeline-scroll") {
+                    scroller.set_scroll_top(0.0);
+                }
+            });
+        }
+    };
+    let pending = Memo::new(move |_| {
+        app.conversations.view(&with).is_some_and(|view| view.kind == ConversationKind::Contact && !view.approved_me && view.last.is_some())
+    });
+    view! {
+        <form
+            class="composer"
+            on:submit=move |event| {
+                event.prevent_default();
+                submit();
+            }
+        >
+            <Show when=move || pending.get()>
+                <p class="composer-note" role="status"><bdi>{move || tf(K::WaitingAccept, &[("name", &app.title(&with))])}</bdi></p>
+            </Show>
+            <QuotePreview app=app local=local/>
+            <div class="composer-line">
+                <textarea
+                    node_ref=node
+                    id="composer"
+                    class="composer-field"
+                    rows="1"
+                    dir="auto"
+                    aria-label=t(K::Message)
+                    placeholder=t(K::Message)
+                    autocomplete="off"
+                    enterkeyhint="enter"
+                    prop:value=move || composer.text.get()
+                    on:paste=move |event| dom::limit_paste(&event, count::FIELD_LIMIT, || app.toast(t(K::TextCut)))
+                    on:input=move |event| {
+                        let typed = event_target_value(&event);
+                        let (kept, cut) = count::cut(&typed, count::FIELD_LIMIT);
+                        composer.input(kept.to_owned());
+                        if let Some(area) = node.get_untracked() {
+                            if cut {
+                                area.set_value(kept);
+                                app.toast(t(K::TextCut));
+                            }
+                            grow(&area);
+                        }
+                        keep_soon();
+                    }
+                    on:keydown=move |event: ev::KeyboardEvent| {
+                        match event.key().as_str() {
+                            // On touch keyboards Enter breaks the line; sending has its button.
+                            "Enter" if !event.shift_key() && !event.is_composing() && !is_touch() => {
+                                event.prevent_default();
+                                submit();
+                            }
+                            "Escape" if app.timeline.quoting.get_untracked().is_some() => {
+                                event.prevent_default();
+                                app.timeline.quoting.set(None);
+                            }
+                            "ArrowUp" if composer.text.with_untracked(String::is_empty) => {
+                                event.prevent_default();
+                                focus_last_message();
+                            }
+                            _ => {}
+                        }
+                    }
+                    on:blur=move |_| composer.keep_draft()
+                ></textarea>
+                <Counter composer=composer/>
+                <button type="submit" class="send" aria-label=t(K::Send) title=t(K::Send) disabled=move || !composer.can_send.get()>
+                    {icons::Send()}
+                </button>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+fn is_touch() -> bool {
+    window().match_media("(hover: none) and (pointer: coarse)").ok().flatten().is_some_and(|list| list.matches())
+}
+
+/// As tall as the text, up to the eight lines the style sheet allows.
+fn grow(area: &leptos::web_sys::HtmlTextAreaElement) {
+    use std::ops::Deref;
+    let style = leptos::web_sys::HtmlElement::style(area.deref());
+    let _ = style.set_property("height", "auto");
+    let _ = style.set_property("height", &format!("{}px", area.scroll_height()));
+}
+
+fn focus_last_message() {
+    use leptos::wasm_bindgen::JsCast;
+    let last = document().query_selector(".timeline .msg:last-of-type").ok().flatten();
+    if let Some(last) = last.and_then(|last| last.dyn_into::<leptos::web_sys::HtmlElement>().ok()) {
+        let _ = last.focus();
+    }
+}
+
+#[component]
+fn Counter(composer: Composer) -> AnyView {
+    let shown = Memo::new(move |_| {
+        let left = composer.left.get();
+        let from = i64::try_from(count::MESSAGE_LIMIT - count::COUNT_FROM).unwrap_or(0);
+        (left <= from).then_some(left)
+    });
+    (move || {
+        shown.get().map(|left| {
+            let words = if left < 0 { K::CharsOver } else { K::CharsLeft };
+            let label = tf(words, &[("n", &left.unsigned_abs().to_string())]);
+            view! {
+                <span class="counter" class:counter-over={left < 0} role="status">
+                    <span aria-hidden="true">{left}</span>
+                    <span class="unseen">{label}</span>
+                </span>
+            }
+        })
+    })
+    .into_any()
+}
+
+/// What an answer will quote.
+#[component]
+fn QuotePreview(app: App, local: Local) -> AnyView {
+    let quoting = app.timeline.quoting;
+    (move || {
+        let id = quoting.get()?;
+        let message = app.timeline.item(&id)?.view.get();
+        let who = if message.outgoing { t(K::You).to_owned() } else { app.title(&local.with) };
+        let (words, _) = count::cut(&message.body, 200);
+        Some(view! {
+            <div class="composer-quote">
+                <div class="quote">
+                    <bdi class="quote-who">{tf(K::QuoteOf, &[("name", &text::name::clean(&who))])}</bdi>
+                    <span class="quote-text" dir="auto">{words.to_owned()}</span>
+                </div>
+                <button type="button" class="icon-button icon-small" aria-label=t(K::QuoteRemove) on:click=move |_| quoting.set(None)>{icons::Close()}</button>
+            </div>
+        })
+    })
+    .into_any()
+}

@@ -1,0 +1,169 @@
+//! An open conversation: header, messages, and below them the composer or the question that comes before it.
+
+use leptos::prelude::*;
+
+use super::super::dom;
+use super::super::location;
+use super::super::widgets::avatar::Avatar;
+use super::super::widgets::dialog::Ask;
+use super::super::widgets::icons;
+use super::composer::ComposerBar;
+use super::message_menu::DeleteDialog;
+use super::message_menu::MessageMenu;
+use super::message_menu::OpenMenu;
+use super::timeline::TimelineView;
+use crate::i18n::K;
+use crate::i18n::t;
+use crate::i18n::tf;
+use crate::vm::AccountId;
+use crate::vm::App;
+use crate::vm::Command;
+use crate::vm::ConversationKind;
+use crate::vm::MessageId;
+use crate::vm::route::Route;
+
+/// What parts of this screen share.
+#[derive(Clone, Copy)]
+pub struct Local {
+    pub with: AccountId,
+    pub menu: RwSignal<Option<OpenMenu>>,
+    pub deleting: RwSignal<Option<MessageId>>,
+}
+
+/// What stands below the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Foot {
+    Composer,
+    Request,
+    Blocked,
+}
+
+/// The second pane.
+#[component]
+pub fn Conversation(app: App, with: AccountId) -> AnyView {
+    let local = Local { with, menu: RwSignal::new(None), deleting: RwSignal::new(None) };
+    let foot = Memo::new(move |_| match app.conversations.view(&with) {
+        Some(view) if view.blocked => Foot::Blocked,
+        Some(view) if view.kind == ConversationKind::Request => Foot::Request,
+        _ => Foot::Composer,
+    });
+    view! {
+        <section class="conversation" aria-label=move || app.title(&with)>
+            <Header app=app with=with/>
+            <TimelineView app=app local=local/>
+            {move || match foot.get() {
+                Foot::Composer => view! { <ComposerBar app=app local=local/> }.into_any(),
+                Foot::Request => view! { <RequestBar app=app with=with/> }.into_any(),
+                Foot::Blocked => view! { <BlockedBar app=app with=with/> }.into_any(),
+            }}
+        </section>
+        {move || local.menu.get().map(|open| view! { <MessageMenu app=app local=local open=open/> })}
+        {move || local.deleting.get().map(|id| view! { <DeleteDialog app=app local=local id=id/> })}
+    }
+    .into_any()
+}
+
+#[component]
+fn Header(app: App, with: AccountId) -> AnyView {
+    let is_self = Memo::new(move |_| app.is_self(&with));
+    let typing = Memo::new(move |_| app.conversations.is_typing(&with));
+    let request = Memo::new(move |_| app.conversations.view(&with).is_some_and(|view| view.kind == ConversationKind::Request));
+    let back = move |_| {
+        let target = if request.get_untracked() { Route::Requests } else { Route::Home };
+        location::go(&target);
+    };
+    view! {
+        <header class="chat-head">
+            <button type="button" class="icon-button chat-back" aria-label=t(K::Back) on:click=back>{icons::Back()}</button>
+            <button
+                type="button"
+                class="chat-who"
+                aria-expanded=move || app.details.get().to_string()
+                title=t(K::Details)
+                on:click=move |_| app.details.update(|open| *open = !*open)
+            >
+                <Avatar app=app id=with/>
+                <span class="chat-names">
+                    <bdi class="chat-title">{move || app.title(&with)}</bdi>
+                    <span class="chat-state">
+                        {move || if typing.get() {
+                            view! { <span class="typing-line">{tf(K::TypingNow, &[("name", &app.title(&with))])}</span> }.into_any()
+                        } else if is_self.get() {
+                            t(K::StateLineSelf).into_any()
+                        } else if request.get() {
+                            t(K::StateLineRequest).into_any()
+                        } else {
+                            view! { <span class="state-line">{icons::Shield()}{t(K::StateLineEncrypted)}</span> }.into_any()
+                        }}
+                    </span>
+                </span>
+            </button>
+            <button type="button" class="icon-button" aria-label=t(K::Details) on:click=move |_| app.details.update(|open| *open = !*open)>
+                {icons::Info()}
+            </button>
+        </header>
+    }
+    .into_any()
+}
+
+/// The question a message request asks.
+#[component]
+fn RequestBar(app: App, with: AccountId) -> AnyView {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Asking {
+        Decline,
+        Block,
+    }
+    let asking = RwSignal::new(None::<Asking>);
+    let decline = move |_| {
+        app.send(Command::DeclineRequest { from: with });
+        location::replace(&Route::Requests);
+    };
+    let block = move |_| {
+        app.send(Command::SetBlocked { who: with, blocked: true });
+        location::replace(&Route::Home);
+    };
+    let accept = move |_| {
+        app.send(Command::AcceptRequest { from: with });
+        dom::after_paint(|| dom::focus_id("composer"));
+    };
+    let name = move || app.title(&with);
+    view! {
+        <div class="foot-bar">
+            <p><bdi>{move || tf(K::RequestBar, &[("name", &name())])}</bdi></p>
+            <div class="foot-actions">
+                <button type="button" class="button button-danger-plain" on:click=move |_| asking.set(Some(Asking::Block))>{t(K::Block)}</button>
+                <button type="button" class="button" on:click=move |_| asking.set(Some(Asking::Decline))>{t(K::Decline)}</button>
+                <button type="button" class="button button-primary" on:click=accept>{t(K::Accept)}</button>
+            </div>
+        </div>
+        {move || asking.get().map(|what| {
+            let name = name();
+            let close = Callback::new(move |()| asking.set(None));
+            match what {
+                Asking::Decline => view! {
+                    <Ask title=t(K::DeclineAsk) lead=tf(K::DeclineLead, &[("name", &name)]) on_close=close>
+                        <button type="button" class="button button-danger" on:click=decline>{t(K::Decline)}</button>
+                    </Ask>
+                }.into_any(),
+                Asking::Block => view! {
+                    <Ask title=tf(K::BlockAsk, &[("name", &name)]) lead=t(K::BlockLead) on_close=close>
+                        <button type="button" class="button button-danger" on:click=block>{t(K::Block)}</button>
+                    </Ask>
+                }.into_any(),
+            }
+        })}
+    }
+    .into_any()
+}
+
+#[component]
+fn BlockedBar(app: App, with: AccountId) -> AnyView {
+    view! {
+        <div class="foot-bar foot-line">
+            <p><bdi>{move || tf(K::BlockedBar, &[("name", &app.title(&with))])}</bdi></p>
+            <button type="button" class="button" on:click=move |_| app.send(Command::SetBlocked { who: with, blocked: false })>{t(K::Unblock)}</button>
+        </div>
+    }
+    .into_any()
+}

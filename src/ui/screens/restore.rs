@@ -1,0 +1,255 @@
+//! The thirteen words, and the progress of bringing an account back.
+
+use leptos::html;
+use leptos::prelude::*;
+
+use super::super::dom;
+use super::super::widgets::icons;
+use crate::i18n::K;
+use crate::i18n::t;
+use crate::i18n::tf;
+use crate::vm::App;
+use crate::vm::Onboarding;
+use crate::vm::RestoreStage;
+use crate::vm::RestoreView;
+use crate::vm::restore;
+use crate::vm::restore::PhraseError;
+
+/// The form with the words.
+#[component]
+pub fn Restore(app: App) -> AnyView {
+    let form = restore::Restore::default();
+    let submit = move || {
+        if app.creating.get_untracked() {
+            return;
+        }
+        app.restore_refused.set(false);
+        match form.phrase() {
+            Some(phrase) => app.restore_account(phrase),
+            None => dom::after_paint(move || focus_wrong(form)),
+        }
+    };
+    let fields = (0..restore::WORDS).map(|at| view! { <WordField form=form at=at/> }).collect_view();
+    let message = move || {
+        if app.restore_refused.get() {
+            return Some(t(K::RestoreRefused).to_owned());
+        }
+        form.error.with(|error| error.as_ref().map(explain))
+    };
+    view! {
+        <main class="front">
+            <form
+                class="front-card restore"
+                autocomplete="off"
+                on:submit=move |event| {
+                    event.prevent_default();
+                    submit();
+                }
+            >
+                <button type="button" class="icon-button front-back" aria-label=t(K::Back) on:click=move |_| app.onboarding.set(Onboarding::Start)>
+                    {icons::Back()}
+                </button>
+                <h1>{t(K::RestoreTitle)}</h1>
+                <p class="lead">{t(K::RestoreLead)}</p>
+                <ol class="words">{fields}</ol>
+                <p class="form-error" role="alert">{message}</p>
+                <div class="front-actions">
+                    <button type="submit" class="button button-primary button-wide" aria-disabled=move || app.creating.get().to_string()>
+                        {move || if app.creating.get() { icons::Spinner().into_any() } else { t(K::RestoreGo).into_any() }}
+                    </button>
+                    <button type="button" class="button button-plain" disabled=move || form.filled.get() == 0 on:click=move |_| {
+                        form.clear();
+                        dom::focus_id("word-0");
+                    }>{t(K::RestoreClear)}</button>
+                </div>
+            </form>
+        </main>
+    }
+    .into_any()
+}
+
+/// One word with its completions.
+#[component]
+fn WordField(form: restore::Restore, at: usize) -> AnyView {
+    let node = NodeRef::<html::Input>::new();
+    let open = RwSignal::new(false);
+    let chosen = RwSignal::new(0_usize);
+    if at == 0 {
+        node.on_load(|input| dom::after_paint(move || drop(input.focus())));
+    }
+    let word = move || form.words.with(|words| words.get(at).cloned().unwrap_or_default());
+    let offers = Memo::new(move |_| {
+        let word = word();
+        let offers = restore::completions(&word);
+        if open.get() && offers.first().copied() != Some(word.as_str()) { offers } else { Vec::new() }
+    });
+    let wrong = move || {
+        let word = word();
+        let named = form.error.with(|error| is_named(error.as_ref(), at));
+        named || (!open.get() && !word.is_empty() && !restore::is_word(&word))
+    };
+    let go_to = move |at: usize| dom::focus_id(&format!("word-{at}"));
+    let take = move |word: &str| {
+        if let Some(next) = form.input(at, &format!("{word} ")) {
+            go_to(next);
+        }
+    };
+    let list = format!("words-{at}");
+    let options = move || {
+        offers
+            .get()
+            .into_iter()
+            .enumerate()
+            .map(|(number, word)| view! {
+                <li
+                    id=format!("words-{at}-{number}")
+                    role="option"
+                    class="word-option"
+                    aria-selected=move || (chosen.get() == number).to_string()
+                    on:mousedown=move |event| {
+                        event.prevent_default();
+                        take(word);
+                    }
+                >{word}</li>
+            })
+            .collect_view()
+    };
+    view! {
+        <li class="word" class:word-wrong=wrong>
+            <span class="word-number" aria-hidden="true">{at + 1}</span>
+            <input
+                node_ref=node
+                id=format!("word-{at}")
+                class="word-field"
+                type="text"
+                role="combobox"
+                aria-label=tf(K::Word, &[("n", &(at + 1).to_string())])
+                aria-autocomplete="list"
+                aria-expanded=move || (!offers.with(Vec::is_empty)).to_string()
+                aria-controls=list.clone()
+                aria-activedescendant=move || (!offers.with(Vec::is_empty)).then(|| format!("words-{at}-{}", chosen.get()))
+                aria-invalid=move || wrong().to_string()
+                autocomplete="off"
+                autocapitalize="none"
+                attr:autocorrect="off"
+                spellcheck="false"
+                enterkeyhint=if at + 1 == restore::WORDS { "done" } else { "next" }
+                prop:value=word
+                on:focus=move |_| open.set(true)
+                on:blur=move |_| open.set(false)
+                on:paste=move |event| {
+                    if let Some(text) = dom::pasted(&event) {
+                        event.prevent_default();
+                        let next = form.input(at, &text).unwrap_or(at);
+                        go_to(next);
+                    }
+                }
+                on:input=move |event| {
+                    chosen.set(0);
+                    let typed = event_target_value(&event);
+                    let next = form.input(at, &typed);
+                    if let Some(input) = node.get_untracked() {
+                        // The field may hold what the model did not take (spaces, a second word).
+                        input.set_value(&word());
+                    }
+                    if let Some(next) = next {
+                        go_to(next);
+                    }
+                }
+                on:keydown=move |event| {
+                    let offered = offers.get_untracked();
+                    match event.key().as_str() {
+                        "ArrowDown" if !offered.is_empty() => {
+                            event.prevent_default();
+                            chosen.update(|chosen| *chosen = (*chosen + 1) % offered.len());
+                        }
+                        "ArrowUp" if !offered.is_empty() => {
+                            event.prevent_default();
+                            chosen.update(|chosen| *chosen = (*chosen + offered.len() - 1) % offered.len());
+                        }
+                        "Enter" => {
+                            if let Some(word) = offered.get(chosen.get_untracked()) {
+                                event.prevent_default();
+                                take(word);
+                            } else if at + 1 < restore::WORDS && form.filled.get_untracked() < restore::WORDS {
+                                event.prevent_default();
+                                go_to(at + 1);
+                            }
+                        }
+                        "Escape" => open.set(false),
+                        "Backspace" if at > 0 && event_target_value(&event).is_empty() => {
+                            event.prevent_default();
+                            go_to(at - 1);
+                        }
+                        _ => {}
+                    }
+                }
+            />
+            <ul id=list class="word-options" role="listbox" hidden=move || offers.with(Vec::is_empty)>{options}</ul>
+        </li>
+    }
+    .into_any()
+}
+
+fn is_named(error: Option<&PhraseError>, at: usize) -> bool {
+    match error {
+        Some(PhraseError::UnknownWord { index, .. }) => *index == at,
+        Some(PhraseError::ImpossibleTriple { first_word_index }) => (*first_word_index..first_word_index + 3).contains(&at),
+        _ => false,
+    }
+}
+
+/// Puts the cursor where there is something to do.
+fn focus_wrong(form: restore::Restore) {
+    let named = (0..restore::WORDS).find(|at| form.error.with_untracked(|error| is_named(error.as_ref(), *at)));
+    let empty = form.words.with_untracked(|words| words.iter().position(String::is_empty));
+    if let Some(at) = named.or(empty) {
+        dom::focus_id(&format!("word-{at}"));
+    }
+}
+
+/// What is wrong with a phrase, in plain words.
+#[must_use]
+pub fn explain(error: &PhraseError) -> String {
+    let number = |n: usize| n.to_string();
+    match error {
+        PhraseError::TooFewWords(n) if restore::WORDS - n == 1 => t(K::WordMissing).to_owned(),
+        PhraseError::TooFewWords(n) => tf(K::WordsMissing, &[("n", &number(restore::WORDS.saturating_sub(*n)))]),
+        PhraseError::TooManyWords(n) => tf(K::WordsTooMany, &[("n", &number(*n))]),
+        PhraseError::UnknownWord { index, word } => {
+            let (word, _) = crate::text::count::cut(word, 24);
+            tf(K::WordUnknown, &[("n", &number(index + 1)), ("word", word)])
+        }
+        PhraseError::ImpossibleTriple { first_word_index } => {
+            tf(K::WordsImpossible, &[("a", &number(first_word_index + 1)), ("b", &number(first_word_index + 3))])
+        }
+        PhraseError::Checksum => t(K::WordsChecksum).to_owned(),
+    }
+}
+
+/// What the restore is doing, full screen.
+#[component]
+pub fn Restoring(app: App) -> AnyView {
+    let view = move || app.restore.get().unwrap_or(RestoreView { stage: RestoreStage::Connecting, messages: 0, percent: 0 });
+    view! {
+        <main class="front">
+            <div class="front-card restoring">
+                {icons::Spinner()}
+                <h1>{t(K::RestoringTitle)}</h1>
+                <p class="lead" role="status">
+                    {move || match view().stage {
+                        RestoreStage::Connecting => t(K::RestoringConnecting),
+                        RestoreStage::Fetching | RestoreStage::Done => t(K::RestoringFetching),
+                    }}
+                </p>
+                <progress max="100" prop:value=move || f64::from(view().percent) aria-label=t(K::RestoringTitle)></progress>
+                <p class="count">{move || tf(K::RestoringCount, &[("n", &view().messages.to_string())])}</p>
+                <p class="hint">{t(K::RestoringLead)}</p>
+                <div class="front-actions">
+                    <button type="button" class="button button-wide" on:click=move |_| app.restore_aside.set(true)>{t(K::RestoringGoOn)}</button>
+                </div>
+            </div>
+        </main>
+    }
+    .into_any()
+}

@@ -1,0 +1,153 @@
+//! What stands in for the app when it is not running here, and the lines that say how it is doing.
+
+use leptos::prelude::*;
+
+use super::super::widgets::icons;
+use crate::i18n::K;
+use crate::i18n::t;
+use crate::i18n::tf;
+use crate::boot::StartFailure;
+use crate::vm::App;
+use crate::vm::CommitFailure;
+use crate::vm::Connection;
+use crate::vm::Problem;
+use crate::vm::RestoreStage;
+
+fn reload() {
+    let _ = window().location().reload();
+}
+
+/// The engine is on its way. Shown only if that takes a moment.
+#[component]
+pub fn Starting() -> AnyView {
+    view! {
+        <main class="front front-quiet">
+            <div class="starting" role="status">{icons::Spinner()}<span class="unseen">{t(K::Starting)}</span></div>
+        </main>
+    }
+    .into_any()
+}
+
+/// Another tab has the engine.
+#[component]
+pub fn OtherTab(app: App) -> AnyView {
+    let taking = RwSignal::new(false);
+    view! {
+        <main class="front">
+            <div class="front-card notice">
+                {icons::Logo()}
+                <h1>{t(K::OtherTabTitle)}</h1>
+                <p class="lead">{t(K::OtherTabLead)}</p>
+                <div class="front-actions">
+                    <button
+                        type="button"
+                        class="button button-primary button-wide"
+                        disabled=move || taking.get()
+                        on:click=move |_| {
+                            taking.set(true);
+                            app.take_over();
+                        }
+                    >
+                        {move || t(if taking.get() { K::TakingOver } else { K::UseHere })}
+                    </button>
+                </div>
+            </div>
+        </main>
+    }
+    .into_any()
+}
+
+/// The engine cannot start in this browser.
+#[component]
+pub fn Failed(failure: StartFailure) -> AnyView {
+    let why = match failure {
+        StartFailure::Unsupported => K::FailUnsupported,
+        StartFailure::StorageUnavailable => K::FailStorage,
+        StartFailure::StorageTooNew => K::FailTooNew,
+        StartFailure::StorageBlocked => K::FailBlocked,
+        StartFailure::StorageKey => K::FailKey,
+        StartFailure::StorageDamaged(_) => K::FailDamaged,
+        StartFailure::Engine => K::FailEngine,
+    };
+    view! {
+        <main class="front">
+            <div class="front-card notice" role="alert">
+                {icons::Logo()}
+                <h1>{t(K::FailTitle)}</h1>
+                <p class="lead">{t(why)}</p>
+                <div class="front-actions">
+                    <button type="button" class="button button-primary button-wide" on:click=move |_| reload()>{t(K::Reload)}</button>
+                </div>
+            </div>
+        </main>
+    }
+    .into_any()
+}
+
+/// Something broke for good.
+#[component]
+pub fn Crashed() -> AnyView {
+    view! {
+        <main class="front">
+            <div class="front-card notice" role="alert">
+                {icons::Logo()}
+                <h1>{t(K::CrashTitle)}</h1>
+                <p class="lead">{t(K::CrashLead)}</p>
+                <div class="front-actions">
+                    <button type="button" class="button button-primary button-wide" on:click=move |_| reload()>{t(K::Reload)}</button>
+                </div>
+            </div>
+        </main>
+    }
+    .into_any()
+}
+
+/// A newer version waits.
+#[component]
+pub fn Update(app: App) -> AnyView {
+    view! {
+        <Show when=move || app.update_ready.get()>
+            <div class="update" role="status">
+                <span>{t(K::UpdateReady)}</span>
+                <button type="button" class="button button-small button-primary" on:click=move |_| app.use_update()>{t(K::UpdateGo)}</button>
+                <button type="button" class="button button-small button-plain" on:click=move |_| app.update_ready.set(false)>{t(K::UpdateLater)}</button>
+            </div>
+        </Show>
+    }
+    .into_any()
+}
+
+/// The lines over everything: a problem, no connection, a running restore.
+#[component]
+pub fn Bars(app: App) -> AnyView {
+    let problem = move || {
+        app.problem.get().map(|problem| match problem {
+            Problem::Storage(CommitFailure::QuotaExceeded) => K::ProblemQuota,
+            Problem::Storage(_) => K::ProblemStorage,
+            Problem::BadNodeList => K::ProblemNodes,
+        })
+    };
+    let restoring = move || {
+        app.restore.get().filter(|restore| restore.stage != RestoreStage::Done).map(|restore| (restore.messages, restore.percent))
+    };
+    let connection = Memo::new(move |_| app.network.with(|network| network.state));
+    view! {
+        <div class="bars">
+            <div role="alert">{move || problem().map(|key| view! { <p class="bar bar-problem">{icons::Warn()}<span>{t(key)}</span></p> })}</div>
+            <div role="status" class="bar-status">
+                {move || match connection.get() {
+                    Connection::Offline => view! { <p class="bar bar-offline">{icons::Cloud()}<span>{t(K::OfflineBar)}</span></p> }.into_any(),
+                    Connection::Connecting => view! { <p class="bar bar-connecting">{icons::Spinner()}<span>{t(K::Connecting)}</span></p> }.into_any(),
+                    Connection::Online => ().into_any(),
+                }}
+            </div>
+            {move || restoring().map(|(messages, percent)| view! {
+                <div class="bar bar-restore">
+                    <span>{tf(K::RestoringBanner, &[("n", &messages.to_string())])}</span>
+                    <progress max="100" prop:value=f64::from(percent) aria-label=t(K::RestoringTitle)></progress>
+                </div>
+            })}
+        </div>
+    }
+    .into_any()
+}
