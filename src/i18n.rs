@@ -126,8 +126,10 @@ pub fn use_file(lang: Lang, json: &str) -> Result<(), JsValue> {
 /// The parser's own error if the file is no JSON object.
 pub fn differing_keys(json: &str) -> Result<Vec<String>, JsValue> {
     let file = js_sys::JSON::parse(json)?;
-    let theirs: Vec<String> =
-        js_sys::Object::keys(js_sys::Object::try_from(&file).unwrap_or(&js_sys::Object::new())).iter().filter_map(|key| key.as_string()).collect();
+    let theirs: Vec<String> = js_sys::Object::keys(js_sys::Object::try_from(&file).unwrap_or(&js_sys::Object::new()))
+        .iter()
+        .filter_map(|key| key.as_string())
+        .collect();
     let missing = en::NAMES.iter().filter(|name| !theirs.iter().any(|key| key == *name)).map(|name| (*name).to_owned());
     let surplus = theirs.iter().filter(|key| !en::NAMES.contains(&key.as_str())).cloned();
     Ok(missing.chain(surplus).collect())

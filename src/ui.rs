@@ -2,10 +2,10 @@
 //!
 //! Words are plain text read when a screen is built: the whole tree is built anew when the language changes.
 
-mod dom;
-mod location;
-mod prefs;
-mod scan;
+pub mod dom;
+pub mod location;
+pub mod prefs;
+pub mod scan;
 pub mod screens;
 pub mod widgets;
 

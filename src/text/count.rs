@@ -76,7 +76,8 @@ fn is_emoji(cluster: &str) -> bool {
         0x1F000..=0x1FAFF => true,
         // Older symbols are emoji when they say so (variation selector 16) or are shown so by default.
         0x2600..=0x27BF | 0x2B00..=0x2BFF | 0x2190..=0x21FF | 0x2300..=0x23FF | 0x3030 | 0x303D | 0x3297 | 0x3299 => {
-            cluster.contains('\u{FE0F}') || matches!(first, '✅' | '✨' | '❌' | '❓' | '❗' | '⭐' | '⚡' | '⏰' | '☕')
+            cluster.contains('\u{FE0F}')
+                || matches!(first, '✅' | '✨' | '❌' | '❓' | '❗' | '⭐' | '⚡' | '⏰' | '☕')
         }
         _ => false,
     }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
+use leptos::wasm_bindgen::closure::Closure;
 use leptos::web_sys;
 
 /// Gives an element the focus, if it is there.
@@ -36,7 +37,7 @@ pub fn media(query: &str) -> RwSignal<bool> {
     let signal = RwSignal::new(list.as_ref().is_some_and(web_sys::MediaQueryList::matches));
     if let Some(list) = list {
         let watched = list.clone();
-        let closure = leptos::wasm_bindgen::closure::Closure::<dyn FnMut()>::new(move || {
+        let closure = Closure::<dyn FnMut()>::new(move || {
             let _ = signal.try_set(watched.matches());
         });
         let _ = list.add_event_listener_with_callback("change", closure.as_ref().unchecked_ref());

@@ -24,7 +24,9 @@ pub fn start(prefs: Prefs) {
     if let Some(theme) = dom::stored(THEME).and_then(|word| Theme::ALL.into_iter().find(|theme| theme.word() == word)) {
         prefs.theme.set(theme);
     }
-    if let Some(size) = dom::stored(TEXT_SIZE).and_then(|text| text.parse().ok()).filter(|size| TEXT_SIZES.contains(size)) {
+    if let Some(size) =
+        dom::stored(TEXT_SIZE).and_then(|text| text.parse().ok()).filter(|size| TEXT_SIZES.contains(size))
+    {
         prefs.text_size.set(size);
     }
     if let Some(width) = dom::stored(LIST_WIDTH).and_then(|text| text.parse::<u16>().ok()) {

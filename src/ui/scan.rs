@@ -62,7 +62,8 @@ impl Camera {
         let wanted = web_sys::MediaStreamConstraints::new();
         wanted.set_video(&facing);
         let promise = devices.get_user_media_with_constraints(&wanted).map_err(|_| ScanError::Denied)?;
-        let stream = JsFuture::from(promise).await.ok().and_then(|value| value.dyn_into().ok()).ok_or(ScanError::Denied)?;
+        let stream =
+            JsFuture::from(promise).await.ok().and_then(|value| value.dyn_into().ok()).ok_or(ScanError::Denied)?;
         Ok(Self { stream })
     }
 
@@ -92,7 +93,9 @@ pub fn read_video(video: &web_sys::HtmlVideoElement) -> Option<String> {
         return None;
     }
     let scale = (480.0 / width.max(height)).min(1.0);
-    look(width * scale, height * scale, |context, w, h| context.draw_image_with_html_video_element_and_dw_and_dh(video, 0.0, 0.0, w, h))
+    look(width * scale, height * scale, |context, w, h| {
+        context.draw_image_with_html_video_element_and_dw_and_dh(video, 0.0, 0.0, w, h)
+    })
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 1200, checked by the callers")]
@@ -107,11 +110,12 @@ fn look(
     canvas.set_height(h as u32);
     let context: web_sys::CanvasRenderingContext2d = canvas.get_context("2d").ok()??.dyn_into().ok()?;
     draw(&context, w, h).ok()?;
-    let pixels = context.get_image_data(0.0, 0.0, w, h).ok()?.data().0;
+    let pixels = context.get_image_data(0, 0, w as i32, h as i32).ok()?.data().0;
     let columns = w as usize;
     let grey = |x: usize, y: usize| -> u8 {
         let at = (y * columns + x) * 4;
-        let Some([red, green, blue, alpha]) = pixels.get(at..at + 4).and_then(|pixel| <[u8; 4]>::try_from(pixel).ok()) else {
+        let Some([red, green, blue, alpha]) = pixels.get(at..at + 4).and_then(|pixel| <[u8; 4]>::try_from(pixel).ok())
+        else {
             return 255;
         };
         let light = (u32::from(red) * 77 + u32::from(green) * 150 + u32::from(blue) * 29) >> 8;

@@ -30,7 +30,8 @@ impl Composer {
     /// Begins with the kept draft.
     #[must_use]
     pub fn new(app: App, with: AccountId) -> Self {
-        let draft = app.conversations.get(&with).map(|view| view.with_untracked(|view| view.draft.clone())).unwrap_or_default();
+        let draft =
+            app.conversations.get(&with).map(|view| view.with_untracked(|view| view.draft.clone())).unwrap_or_default();
         let text = RwSignal::new(draft.clone());
         let left = Memo::new(move |_| {
             let used = text.with(|text| count::message_length(text));

@@ -71,7 +71,8 @@ impl Conversations {
     }
 
     pub(super) fn first_unread(&self, with: &AccountId) -> Option<MessageId> {
-        self.items.with_untracked(|items| items.get(with).and_then(|view| view.with_untracked(|view| view.first_unread)))
+        self.items
+            .with_untracked(|items| items.get(with).and_then(|view| view.with_untracked(|view| view.first_unread)))
     }
 
     /// Whether the other side types.
@@ -81,7 +82,13 @@ impl Conversations {
     }
 
     pub(super) fn set_typing(&self, with: AccountId, active: bool) {
-        self.typing.update(|typing| if active { drop(typing.insert(with)) } else { drop(typing.remove(&with)) });
+        self.typing.update(|typing| {
+            if active {
+                typing.insert(with);
+            } else {
+                typing.remove(&with);
+            }
+        });
     }
 
     pub(super) fn set_all(&self, views: Vec<ConversationView>) {
@@ -133,7 +140,9 @@ fn is_request(view: &ConversationView) -> bool {
 fn sorted(views: &[ArcRwSignal<ConversationView>], keep: impl Fn(&ConversationView) -> bool) -> Vec<AccountId> {
     let mut rows: Vec<_> = views
         .iter()
-        .filter_map(|view| view.with(|view| keep(view).then_some((!view.pinned, std::cmp::Reverse(view.active_ms), view.with))))
+        .filter_map(|view| {
+            view.with(|view| keep(view).then_some((!view.pinned, std::cmp::Reverse(view.active_ms), view.with)))
+        })
         .collect();
     rows.sort_unstable();
     rows.into_iter().map(|(_, _, with)| with).collect()

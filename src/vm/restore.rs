@@ -80,9 +80,8 @@ impl Restore {
     /// The phrase if it is one; else [`Restore::error`] says why not.
     #[must_use]
     pub fn phrase(&self) -> Option<String> {
-        let (joined, missing) = self.words.with_untracked(|words| {
-            (words.join(" "), words.iter().filter(|word| word.is_empty()).count())
-        });
+        let (joined, missing) =
+            self.words.with_untracked(|words| (words.join(" "), words.iter().filter(|word| word.is_empty()).count()));
         let surplus = self.surplus.get_untracked();
         let outcome = if surplus > 0 {
             Err(PhraseError::TooManyWords(WORDS + surplus))

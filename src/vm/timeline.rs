@@ -133,12 +133,14 @@ impl Timeline {
         let known = self.items.get_untracked();
         let items: Vec<Item> = messages
             .into_iter()
-            .map(|message| match known.binary_search_by_key(&message.id, |item| item.id).ok().and_then(|at| known.get(at)) {
-                Some(item) => {
-                    set_changed(&item.view, message);
-                    item.clone()
+            .map(|message| {
+                match known.binary_search_by_key(&message.id, |item| item.id).ok().and_then(|at| known.get(at)) {
+                    Some(item) => {
+                        set_changed(&item.view, message);
+                        item.clone()
+                    }
+                    None => Item::new(message),
                 }
-                None => Item::new(message),
             })
             .collect();
         if self.loading_earlier.get_untracked() {
@@ -234,7 +236,8 @@ impl Timeline {
     /// One message's own signal.
     #[must_use]
     pub fn item(&self, id: &MessageId) -> Option<Item> {
-        self.items.with(|items| items.binary_search_by_key(id, |item| item.id).ok().and_then(|at| items.get(at).cloned()))
+        self.items
+            .with(|items| items.binary_search_by_key(id, |item| item.id).ok().and_then(|at| items.get(at).cloned()))
     }
 
     pub(super) fn newest_received(&self) -> Option<MessageId> {
@@ -266,11 +269,7 @@ fn set_changed(signal: &ArcRwSignal<MessageView>, message: MessageView) {
 }
 
 /// The rows of some messages (oldest first): day headings, the line before the first unread one, groups.
-pub fn rows(
-    messages: &[(MessageId, bool)],
-    unread_line: Option<MessageId>,
-    day_of: impl Fn(u64) -> i64,
-) -> Vec<Row> {
+pub fn rows(messages: &[(MessageId, bool)], unread_line: Option<MessageId>, day_of: impl Fn(u64) -> i64) -> Vec<Row> {
     let mut out = Vec::with_capacity(messages.len() + 4);
     let mut previous: Option<(MessageId, bool, i64)> = None;
     let mut line = unread_line;
@@ -280,7 +279,8 @@ pub fn rows(
         let new_line = !outgoing && line.is_some_and(|line| *id >= line);
         let joins = !new_day
             && !new_line
-            && previous.is_some_and(|(before, own, _)| own == *outgoing && id.sent_ms.abs_diff(before.sent_ms) < GROUP_MS);
+            && previous
+                .is_some_and(|(before, own, _)| own == *outgoing && id.sent_ms.abs_diff(before.sent_ms) < GROUP_MS);
         if !joins && let Some(Row::Message { place, .. }) = out.last_mut() {
             place.last = true;
         }

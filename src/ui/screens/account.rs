@@ -74,7 +74,11 @@ fn line(icon: AnyView, word: K, hint: K, to: Route) -> AnyView {
 /// The own name, and the field to change it.
 #[component]
 fn OwnName(app: App) -> AnyView {
-    let name = move || app.account.with(|account| account.as_ref().map(|account| text::name::clean(&account.display_name)).unwrap_or_default());
+    let name = move || {
+        app.account.with(|account| {
+            account.as_ref().map(|account| text::name::clean(&account.display_name)).unwrap_or_default()
+        })
+    };
     let editing = RwSignal::new(false);
     let value = RwSignal::new(String::new());
     let edit = move |_| {

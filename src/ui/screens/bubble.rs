@@ -124,7 +124,9 @@ fn text_of(body: &str, deleted: bool) -> AnyView {
         .into_iter()
         .map(|piece| match piece {
             Piece::Text(text) => text.into_any(),
-            Piece::Link(link) => view! { <a href=link target="_blank" rel="noopener noreferrer nofollow">{link.clone()}</a> }.into_any(),
+            Piece::Link(link) => {
+                view! { <a href=link target="_blank" rel="noopener noreferrer nofollow">{link.clone()}</a> }.into_any()
+            }
         })
         .collect_view();
     view! { <p class="body" dir="auto">{pieces}</p> }.into_any()
@@ -292,7 +294,12 @@ impl LongPress {
         let at = At { x: f64::from(event.client_x()), y: f64::from(event.client_y()) };
         self.from.set_value((f64::from(event.client_x()), f64::from(event.client_y())));
         let open = self.open;
-        let timer = set_timeout_with_handle(move || drop(open.try_run(at)), LONG_PRESS);
+        let timer = set_timeout_with_handle(
+            move || {
+                let _ = open.try_run(at);
+            },
+            LONG_PRESS,
+        );
         self.timer.set_value(timer.ok());
     }
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys::HtmlElement;
+use leptos::web_sys::HtmlTextAreaElement;
 
 use super::super::dom;
 use super::super::widgets::icons;
@@ -30,7 +33,8 @@ pub fn ComposerBar(app: App, local: Local) -> AnyView {
     let timer = StoredValue::new(None::<TimeoutHandle>);
     // With a keyboard at hand the cursor waits in the field; on a phone it would cover the messages with keys.
     let eager = untrack(|| {
-        dom::media("(hover: hover)").get() || app.conversations.view(&with).is_none_or(|view| !view.listed || view.last.is_none())
+        dom::media("(hover: hover)").get()
+            || app.conversations.view(&with).is_none_or(|view| !view.listed || view.last.is_none())
     });
     node.on_load(move |area| {
         dom::after_paint(move || {
@@ -69,7 +73,9 @@ pub fn ComposerBar(app: App, local: Local) -> AnyView {
         }
     };
     let pending = Memo::new(move |_| {
-        app.conversations.view(&with).is_some_and(|view| view.kind == ConversationKind::Contact && !view.approved_me && view.last.is_some())
+        app.conversations
+            .view(&with)
+            .is_some_and(|view| view.kind == ConversationKind::Contact && !view.approved_me && view.last.is_some())
     });
     view! {
         <form
@@ -144,17 +150,15 @@ fn is_touch() -> bool {
 }
 
 /// As tall as the text, up to the eight lines the style sheet allows.
-fn grow(area: &leptos::web_sys::HtmlTextAreaElement) {
-    use std::ops::Deref;
-    let style = leptos::web_sys::HtmlElement::style(area.deref());
+fn grow(area: &HtmlTextAreaElement) {
+    let style = HtmlElement::style(area);
     let _ = style.set_property("height", "auto");
     let _ = style.set_property("height", &format!("{}px", area.scroll_height()));
 }
 
 fn focus_last_message() {
-    use leptos::wasm_bindgen::JsCast;
     let last = document().query_selector(".timeline .msg:last-of-type").ok().flatten();
-    if let Some(last) = last.and_then(|last| last.dyn_into::<leptos::web_sys::HtmlElement>().ok()) {
+    if let Some(last) = last.and_then(|last| last.dyn_into::<HtmlElement>().ok()) {
         let _ = last.focus();
     }
 }

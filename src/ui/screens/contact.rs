@@ -57,8 +57,11 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
     let is = move |f: fn(&crate::vm::ConversationView) -> bool| view.with(|view| view.as_ref().is_some_and(f));
     let is_self = untrack(|| app.is_self(&with));
     let asking = RwSignal::new(None::<Asking>);
-    let theirs = move || view.with(|view| view.as_ref().map(|view| text::name::clean(&view.display_name)).unwrap_or_default());
-    let copy = move |_| dom::copy(&with.to_string(), move |done| app.toast(t(if done { K::AccountIdCopied } else { K::CopyFailed })));
+    let theirs =
+        move || view.with(|view| view.as_ref().map(|view| text::name::clean(&view.display_name)).unwrap_or_default());
+    let copy = move |_| {
+        dom::copy(&with.to_string(), move |done| app.toast(t(if done { K::AccountIdCopied } else { K::CopyFailed })))
+    };
     let block = move |blocked: bool| app.send(Command::SetBlocked { who: with, blocked });
     view! {
         <div class="person">

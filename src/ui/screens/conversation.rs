@@ -67,7 +67,8 @@ pub fn Conversation(app: App, with: AccountId) -> AnyView {
 fn Header(app: App, with: AccountId) -> AnyView {
     let is_self = Memo::new(move |_| app.is_self(&with));
     let typing = Memo::new(move |_| app.conversations.is_typing(&with));
-    let request = Memo::new(move |_| app.conversations.view(&with).is_some_and(|view| view.kind == ConversationKind::Request));
+    let request =
+        Memo::new(move |_| app.conversations.view(&with).is_some_and(|view| view.kind == ConversationKind::Request));
     let back = move |_| {
         let target = if request.get_untracked() { Route::Requests } else { Route::Home };
         location::go(&target);

@@ -2,9 +2,13 @@
 
 use leptos::ev;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys;
 
 use super::super::dom;
 use super::super::location;
+use super::super::widgets::dialog::Dialog;
+use super::super::widgets::icons;
 use super::account::AccountSheet;
 use super::contact::ContactPane;
 use super::conversation::Conversation;
@@ -30,7 +34,6 @@ pub fn Home(app: App) -> AnyView {
         _ => None,
     });
     let in_requests = Memo::new(move |_| app.base.get() == Route::Requests);
-    // A request that is being read belongs to the list of requests.
     view! {
         <div class="shell" class:shell-chat=move || open.get().is_some() class:shell-details=move || app.details.get() && wide.get()>
             <div class="pane pane-list">
@@ -64,16 +67,14 @@ fn Dialogs(app: App) -> AnyView {
         Route::Settings => view! { <SettingsSheet app=app/> }.into_any(),
         Route::Path => view! { <PathSheet app=app/> }.into_any(),
         Route::Phrase => view! { <PhraseSheet app=app/> }.into_any(),
-        Route::BadLink => view! { <BadLinkDialog app=app/> }.into_any(),
+        Route::BadLink => view! { <BadLinkDialog/> }.into_any(),
         Route::Home | Route::Requests | Route::Chat(_) => ().into_any(),
     })
     .into_any()
 }
 
 #[component]
-fn BadLinkDialog(app: App) -> AnyView {
-    use super::super::widgets::dialog::Dialog;
-    let _ = app;
+fn BadLinkDialog() -> AnyView {
     let leave = move |()| location::replace(&Route::Home);
     view! {
         <Dialog title=Signal::stored(t(K::BadLinkTitle).to_owned()) on_close=leave class="ask">
@@ -92,7 +93,7 @@ fn BadLinkDialog(app: App) -> AnyView {
 fn NothingOpen() -> AnyView {
     view! {
         <div class="nothing-open">
-            {super::super::widgets::icons::Logo()}
+            {icons::Logo()}
             <h2>{t(K::PickTitle)}</h2>
             <p>{t(K::PickLead)}</p>
         </div>
@@ -119,7 +120,7 @@ fn Divider(prefs: Prefs) -> AnyView {
             on:pointerdown=move |event: ev::PointerEvent| {
                 event.prevent_default();
                 dragging.set(true);
-                if let Some(target) = event.target().and_then(|target| leptos::wasm_bindgen::JsCast::dyn_into::<leptos::web_sys::Element>(target).ok()) {
+                if let Some(target) = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok()) {
                     let _ = target.set_pointer_capture(event.pointer_id());
                 }
             }

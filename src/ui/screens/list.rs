@@ -60,7 +60,7 @@ pub fn ListPane(app: App) -> AnyView {
             </button>
         </header>
         <div class="list-scroll">
-            <Show when=move || (count.get() > 0)>
+            <Show when=move || count.get().ne(&0)>
                 <button type="button" class="requests-banner" on:click=move |_| location::go(&Route::Requests)>
                     <span class="requests-sign">{icons::Inbox()}</span>
                     <span class="requests-text">
@@ -115,7 +115,8 @@ fn ListEmpty(app: App) -> AnyView {
 #[component]
 fn Suggestions(app: App) -> AnyView {
     let offered = Memo::new(move |_| {
-        let few = app.conversations.order.with(|order| order.len() <= 1) && app.conversations.query.with(String::is_empty);
+        let few =
+            app.conversations.order.with(|order| order.len() <= 1) && app.conversations.query.with(String::is_empty);
         let known = app.conversations.order.get();
         app.network.with(|network| {
             network.suggestions.iter().filter(|person| few && !known.contains(&person.id)).cloned().collect::<Vec<_>>()

@@ -20,9 +20,9 @@ use crate::vm::SendState;
 const QUICK: [&str; 6] = ["👍", "❤️", "😂", "😮", "😢", "🎉"];
 /// The small picker: what people answer with.
 const PICKER: [&str; 48] = [
-    "👍", "👎", "❤️", "🧡", "💜", "💔", "😂", "🤣", "😊", "😍", "😘", "😎", "🙂", "🙃", "😉", "🤔", "😮", "😢", "😭", "😡",
-    "🤯", "😴", "🥳", "😅", "🙏", "👏", "🙌", "💪", "👋", "🤝", "🤞", "👀", "🎉", "🔥", "✨", "💯", "✅", "❌", "❓", "❗",
-    "🌱", "🧅", "☕", "🍕", "🎂", "🌧️", "☀️", "🚀",
+    "👍", "👎", "❤️", "🧡", "💜", "💔", "😂", "🤣", "😊", "😍", "😘", "😎", "🙂", "🙃", "😉", "🤔", "😮", "😢", "😭",
+    "😡", "🤯", "😴", "🥳", "😅", "🙏", "👏", "🙌", "💪", "👋", "🤝", "🤞", "👀", "🎉", "🔥", "✨", "💯", "✅", "❌",
+    "❓", "❗", "🌱", "🧅", "☕", "🍕", "🎂", "🌧️", "☀️", "🚀",
 ];
 
 /// What is open over a message.
@@ -82,7 +82,9 @@ fn emoji_button(app: App, local: Local, id: MessageId, emoji: &'static str) -> A
 #[component]
 fn Actions(app: App, local: Local, open: OpenMenu) -> AnyView {
     let id = open.id;
-    let Some(message) = untrack(|| app.timeline.item(&id)).map(|item| item.view.get_untracked()) else { return ().into_any() };
+    let Some(message) = untrack(|| app.timeline.item(&id)).map(|item| item.view.get_untracked()) else {
+        return ().into_any();
+    };
     let close = Callback::new(move |()| local.menu.set(None));
     let failed = matches!(message.state, Some(SendState::Failed(_)));
     let alive = !message.deleted;

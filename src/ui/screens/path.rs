@@ -171,6 +171,10 @@ fn clock_words(offset_ms: i64) -> String {
         return t(K::PathClockFine).to_owned();
     }
     let minutes = off / 60_000;
-    let amount = if minutes < 120 { tf(K::Minutes, &[("n", &minutes.to_string())]) } else { tf(K::Hours, &[("n", &(minutes / 60).to_string())]) };
+    let amount = if minutes < 120 {
+        tf(K::Minutes, &[("n", &minutes.to_string())])
+    } else {
+        tf(K::Hours, &[("n", &(minutes / 60).to_string())])
+    };
     tf(if offset_ms < 0 { K::PathClockAhead } else { K::PathClockBehind }, &[("t", &amount)])
 }

@@ -100,17 +100,19 @@ fn WordField(form: restore::Restore, at: usize) -> AnyView {
             .get()
             .into_iter()
             .enumerate()
-            .map(|(number, word)| view! {
-                <li
-                    id=format!("words-{at}-{number}")
-                    role="option"
-                    class="word-option"
-                    aria-selected=move || (chosen.get() == number).to_string()
-                    on:mousedown=move |event| {
-                        event.prevent_default();
-                        take(word);
-                    }
-                >{word}</li>
+            .map(|(number, word)| {
+                view! {
+                    <li
+                        id=format!("words-{at}-{number}")
+                        role="option"
+                        class="word-option"
+                        aria-selected=move || (chosen.get() == number).to_string()
+                        on:mousedown=move |event| {
+                            event.prevent_default();
+                            take(word);
+                        }
+                    >{word}</li>
+                }
             })
             .collect_view()
     };
@@ -131,7 +133,6 @@ fn WordField(form: restore::Restore, at: usize) -> AnyView {
                 aria-invalid=move || wrong().to_string()
                 autocomplete="off"
                 autocapitalize="none"
-                attr:autocorrect="off"
                 spellcheck="false"
                 enterkeyhint=if at + 1 == restore::WORDS { "done" } else { "next" }
                 prop:value=word
@@ -194,7 +195,9 @@ fn WordField(form: restore::Restore, at: usize) -> AnyView {
 fn is_named(error: Option<&PhraseError>, at: usize) -> bool {
     match error {
         Some(PhraseError::UnknownWord { index, .. }) => *index == at,
-        Some(PhraseError::ImpossibleTriple { first_word_index }) => (*first_word_index..first_word_index + 3).contains(&at),
+        Some(PhraseError::ImpossibleTriple { first_word_index }) => {
+            (*first_word_index..first_word_index + 3).contains(&at)
+        }
         _ => false,
     }
 }
@@ -230,7 +233,8 @@ pub fn explain(error: &PhraseError) -> String {
 /// What the restore is doing, full screen.
 #[component]
 pub fn Restoring(app: App) -> AnyView {
-    let view = move || app.restore.get().unwrap_or(RestoreView { stage: RestoreStage::Connecting, messages: 0, percent: 0 });
+    let view =
+        move || app.restore.get().unwrap_or(RestoreView { stage: RestoreStage::Connecting, messages: 0, percent: 0 });
     view! {
         <main class="front">
             <div class="front-card restoring">

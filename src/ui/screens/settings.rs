@@ -1,6 +1,7 @@
 //! What a person can choose.
 
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsValue;
 use leptos::web_sys;
 
 use super::super::location;
@@ -103,7 +104,13 @@ fn TextSize(app: App) -> AnyView {
 
 /// A switch with its name and what it means.
 #[component]
-fn Switch(word: K, hint: K, #[prop(into)] on: Signal<bool>, #[prop(into)] change: Callback<bool>, #[prop(optional, into)] disabled: Signal<bool>) -> AnyView {
+fn Switch(
+    word: K,
+    hint: K,
+    #[prop(into)] on: Signal<bool>,
+    #[prop(into)] change: Callback<bool>,
+    #[prop(optional, into)] disabled: Signal<bool>,
+) -> AnyView {
     let id = format!("switch-{}", super::super::widgets::dialog::next_id());
     let hint_id = format!("{id}-hint");
     view! {
@@ -131,7 +138,8 @@ fn Switch(word: K, hint: K, #[prop(into)] on: Signal<bool>, #[prop(into)] change
 /// A switch the engine keeps.
 #[component]
 fn EngineSwitch(app: App, word: K, hint: K, get: fn(&Settings) -> bool, set: fn(&mut Settings, bool)) -> AnyView {
-    let settings = move || app.account.with(|account| account.as_ref().map(|account| account.settings).unwrap_or_default());
+    let settings =
+        move || app.account.with(|account| account.as_ref().map(|account| account.settings).unwrap_or_default());
     let on = Signal::derive(move || get(&settings()));
     let change = Callback::new(move |on: bool| {
         let mut wanted = untrack(settings);
@@ -145,7 +153,7 @@ fn EngineSwitch(app: App, word: K, hint: K, get: fn(&Settings) -> bool, set: fn(
 #[component]
 fn Notify(app: App) -> AnyView {
     let notify = app.prefs.notify;
-    let supported = js_sys::Reflect::has(&window(), &leptos::wasm_bindgen::JsValue::from_str("Notification")).unwrap_or(false);
+    let supported = js_sys::Reflect::has(&window(), &JsValue::from_str("Notification")).unwrap_or(false);
     if !supported {
         return view! { <p class="hint">{t(K::NotifyUnsupported)}</p> }.into_any();
     }

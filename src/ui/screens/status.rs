@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 
 use super::super::widgets::icons;
+use crate::boot::StartFailure;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
-use crate::boot::StartFailure;
 use crate::vm::App;
 use crate::vm::CommitFailure;
 use crate::vm::Connection;
@@ -128,7 +128,10 @@ pub fn Bars(app: App) -> AnyView {
         })
     };
     let restoring = move || {
-        app.restore.get().filter(|restore| restore.stage != RestoreStage::Done).map(|restore| (restore.messages, restore.percent))
+        app.restore
+            .get()
+            .filter(|restore| restore.stage != RestoreStage::Done)
+            .map(|restore| (restore.messages, restore.percent))
     };
     let connection = Memo::new(move |_| app.network.with(|network| network.state));
     view! {

@@ -56,7 +56,10 @@ pub fn TimelineView(app: App, local: Local) -> AnyView {
     Effect::new(move |_| {
         if let Some(id) = timeline.jump.get() {
             dom::after_paint(move || show_message(&id));
-            set_timeout(move || drop(timeline.jump.try_update(|jump| if *jump == Some(id) { *jump = None })), Duration::from_millis(1_800));
+            set_timeout(
+                move || timeline.jump.update(|jump| *jump = jump.filter(|at| *at != id)),
+                Duration::from_millis(1_800),
+            );
         }
     });
     let to_end = move |_| {

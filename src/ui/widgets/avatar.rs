@@ -48,7 +48,11 @@ pub fn OwnAvatar(app: App) -> AnyView {
 
 fn face(name: &str, rings: [(u8, u8); 3]) -> AnyView {
     let initials = text::avatar::initials(&text::name::clean(name));
-    if initials.is_empty() { ring_pattern(rings) } else { view! { <span class="initials">{initials}</span> }.into_any() }
+    if initials.is_empty() {
+        ring_pattern(rings)
+    } else {
+        view! { <span class="initials">{initials}</span> }.into_any()
+    }
 }
 
 fn ring_pattern(rings: [(u8, u8); 3]) -> AnyView {

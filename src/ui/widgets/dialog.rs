@@ -59,7 +59,7 @@ pub fn Dialog(
         <dialog
             node_ref=node
             class=format!("dialog dialog-{class}")
-            aria-labelledby=heading.clone()
+            aria-labelledby=heading
             on:cancel=move |event: ev::Event| {
                 event.prevent_default();
                 event.stop_propagation();
@@ -72,7 +72,7 @@ pub fn Dialog(
                     {on_back.map(|back| view! {
                         <button type="button" class="icon-button" aria-label=t(K::Back) on:click=move |_| back.run(())>{icons::Back()}</button>
                     })}
-                    <h2 id=heading class="dialog-title">{move || title.get()}</h2>
+                    <h2 id=heading.clone() class="dialog-title">{move || title.get()}</h2>
                     <button type="button" class="icon-button dialog-close" aria-label=t(K::Close) on:click=move |_| on_close.run(())>
                         {icons::Close()}
                     </button>

@@ -4,6 +4,7 @@ use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
+use leptos::wasm_bindgen::JsValue;
 use leptos::web_sys;
 
 use super::super::dom;
@@ -102,7 +103,7 @@ fn items(menu: &web_sys::Element) -> Vec<web_sys::HtmlElement> {
 }
 
 fn kept_inside(at: At, width: f64, height: f64) -> At {
-    let size = |value: Result<leptos::wasm_bindgen::JsValue, _>| value.ok().and_then(|v| v.as_f64()).unwrap_or(0.0);
+    let size = |value: Result<JsValue, _>| value.ok().and_then(|v| v.as_f64()).unwrap_or(0.0);
     let (w, h) = (size(window().inner_width()), size(window().inner_height()));
     At { x: at.x.min(w - width - 8.0).max(8.0), y: at.y.min(h - height - 8.0).max(8.0) }
 }
