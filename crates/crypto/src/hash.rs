@@ -63,3 +63,6 @@ pub fn sha512(message: &[u8]) -> [u8; 64] {
 pub fn sha256(message: &[u8]) -> [u8; 32] {
     Sha256::digest(message).into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -186,3 +186,6 @@ impl fmt::Debug for Ed25519Secret {
         f.write_str("Ed25519Secret(..)")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,3 +8,6 @@ pub mod hash;
 pub mod keys;
 pub mod seal;
 pub mod secret;
+
+#[cfg(test)]
+mod testing;

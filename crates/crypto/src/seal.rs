@@ -76,3 +76,6 @@ fn start(shared: &SharedSecret, ephemeral: &X25519Public, to: &X25519Public) -> 
     cipher.apply_keystream(mac_key.as_mut_slice());
     (cipher, Poly1305::new((&*mac_key).into()))
 }
+
+#[cfg(test)]
+mod tests;

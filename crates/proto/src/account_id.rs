@@ -93,3 +93,32 @@ impl fmt::Debug for AccountId {
         f.write_str("AccountId(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+    use crate::testing::bob;
+
+    #[test]
+    fn what_a_person_pastes_is_understood() {
+        let text = bob().id().to_string();
+        assert_eq!(AccountId::parse(&format!(" {}\n", text.to_uppercase())), Ok(bob().id()));
+        assert_eq!(text.parse(), Ok(bob().id()));
+        assert_eq!(hex::encode(bob().id().to_bytes()), text);
+    }
+
+    #[test]
+    fn every_mistake_has_its_name() {
+        let text = bob().id().to_string();
+        assert_eq!(AccountId::parse("05aa"), Err(AccountIdError::Length(4)));
+        assert_eq!(AccountId::parse(&text.replace('7', "x")), Err(AccountIdError::NotHex));
+        assert_eq!(AccountId::parse(&text.replacen("05", "03", 1)), Err(AccountIdError::Prefix));
+        assert_eq!(AccountId::parse(&format!("05{}", "0".repeat(64))), Err(AccountIdError::UnusableKey));
+        assert_eq!(AccountId::parse(&"ä".repeat(66)), Err(AccountIdError::NotHex));
+    }
+}

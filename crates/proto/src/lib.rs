@@ -15,3 +15,6 @@ pub mod phrase;
 pub mod storage_rpc;
 pub mod swarm;
 mod wire;
+
+#[cfg(test)]
+mod testing;

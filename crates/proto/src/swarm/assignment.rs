@@ -51,9 +51,11 @@ pub fn assign<N: Ord>(mut before: Swarms<N>, seed: u64, constants: Constants) ->
     state.feed();
     state.create();
     state.dissolve();
+    state.swarms.values_mut().for_each(|members| members.sort_unstable());
     state.swarms
 }
 
+/// Members stand in the order in which they came while this runs: draws go by position.
 struct State<N> {
     swarms: Swarms<N>,
     rng: Mt19937_64,
@@ -115,7 +117,6 @@ impl<N: Ord> State<N> {
                     self.swarms.iter().filter(|(_, members)| members.len() > min).map(|(id, _)| *id).collect();
                 members.extend(self.take(&rich));
             }
-            members.sort_unstable();
             let id = new_id(self.swarms.keys().copied());
             self.swarms.insert(id, members);
         }
@@ -148,8 +149,7 @@ impl<N: Ord> State<N> {
 
     fn add(&mut self, id: SwarmId, node: N) {
         if let Some(members) = self.swarms.get_mut(&id) {
-            let at = members.partition_point(|member| *member < node);
-            members.insert(at, node);
+            members.push(node);
         }
     }
 
