@@ -1,0 +1,298 @@
+//! A simulated network: a gateway, nodes in swarms, onion requests peeled hop by hop; loss, delay and lies on demand.
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt};
+use serde_json::{Value, json};
+use zwiebel_crypto::keys::{Ed25519Public, Ed25519Secret, X25519Public};
+use zwiebel_engine::effect::{HttpRequest, HttpTarget};
+use zwiebel_engine::input::HttpOutcome;
+use zwiebel_proto::onion::{self, Cipher, Layer, PeelError};
+use zwiebel_proto::storage_rpc::MessageHash;
+use zwiebel_proto::swarm::{self, SwarmId};
+
+use crate::node::{Behaviour, SimNode, Spread, Stored, owner};
+use crate::rng::seeded;
+
+/// The network.
+pub struct SimNet {
+    pub nodes: Vec<SimNode>,
+    pub gateway_up: bool,
+    /// Requests that never arrive, and answers that never arrive, in percent each.
+    pub loss: u32,
+    /// Shortest and longest time of a request and its answer.
+    pub delay_ms: (u64, u64),
+    /// Messages per answer of `retrieve`.
+    pub page: usize,
+    /// People the gateway offers.
+    pub contacts: Vec<(String, String)>,
+    /// What the gateway lists instead of the truth.
+    pub listed: Option<Vec<usize>>,
+    /// Every packet that came: node and its place (0: guard).
+    pub seen: Vec<(Ed25519Public, u32)>,
+    rng: StdRng,
+}
+
+/// What comes back along the hops.
+enum Back {
+    Answer(u16, Vec<u8>),
+    Never,
+}
+
+impl SimNet {
+    /// Nodes in swarms of five, all on one machine.
+    #[must_use]
+    pub fn new(nodes: u16, seed: u64) -> Self {
+        let mut rng = seeded(seed);
+        let swarms = u64::from(nodes / 5).max(1);
+        let nodes = (0..nodes).map(|n| {
+            let ed25519 = Ed25519Secret::generate(&mut rng);
+            let x25519 = ed25519.to_x25519();
+            SimNode {
+                ed25519,
+                x25519,
+                ip: [127, 0, 0, 1],
+                port: 22_100 + n,
+                swarm: u64::from(n) % swarms * (u64::MAX / swarms / 2 + 1),
+                behaviour: Behaviour::Honest,
+                stored: std::collections::BTreeMap::new(),
+            }
+        });
+        Self {
+            nodes: nodes.collect(),
+            gateway_up: true,
+            loss: 0,
+            delay_ms: (20, 80),
+            page: 50,
+            contacts: Vec::new(),
+            listed: None,
+            seen: Vec::new(),
+            rng,
+        }
+    }
+
+    /// The node with this key.
+    #[must_use]
+    pub fn find(&self, key: &Ed25519Public) -> Option<usize> {
+        self.nodes.iter().position(|n| n.key() == *key)
+    }
+
+    /// The nodes that keep an account's messages.
+    #[must_use]
+    pub fn swarm_of(&self, owner: &[u8; 33]) -> Vec<usize> {
+        let mut ids: Vec<SwarmId> = self.nodes.iter().map(|n| SwarmId(n.swarm)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let key: [u8; 32] = owner[1..].try_into().expect("33 bytes");
+        let id = swarm::nearest(&ids, swarm::position(&key)).expect("nodes");
+        (0..self.nodes.len()).filter(|n| self.nodes[*n].swarm == id.0).collect()
+    }
+
+    /// Everything some member of an account's swarm holds, by hash.
+    #[must_use]
+    pub fn held(&self, owner: &[u8; 33]) -> Vec<MessageHash> {
+        let members = self.swarm_of(owner);
+        let mut all: Vec<MessageHash> =
+            members.iter().flat_map(|n| self.nodes[*n].stored.get(owner)).flatten().map(|m| m.hash).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Puts bytes into an account's swarm, as anybody can.
+    pub fn inject(&mut self, owner: [u8; 33], data: Vec<u8>, now: u64) {
+        let hash = zwiebel_proto::storage_rpc::message_hash(&owner, zwiebel_proto::storage_rpc::Namespace(0), &data);
+        for n in self.swarm_of(&owner) {
+            let message = Stored { hash, timestamp: now, expiration: now + 14 * 86_400_000, data: data.clone() };
+            self.nodes[n].put(owner, message);
+        }
+    }
+
+    /// What becomes of a request, and after how long; `None`: no answer ever.
+    pub fn handle(&mut self, now: u64, request: &HttpRequest) -> Option<(u64, HttpOutcome)> {
+        let (low, high) = self.delay_ms;
+        let delay = self.rng.random_range(low..=high);
+        if !self.gateway_up {
+            return Some((5, HttpOutcome::Unreachable));
+        }
+        if self.lost() {
+            return None;
+        }
+        let outcome = match request.target {
+            HttpTarget::Nodes => self.directory(),
+            HttpTarget::Onion(guard) => self.guarded(now, &guard, &request.body)?,
+        };
+        (!self.lost()).then_some((delay, outcome))
+    }
+
+    fn lost(&mut self) -> bool {
+        self.rng.random_range(0..100) < self.loss
+    }
+
+    fn directory(&self) -> HttpOutcome {
+        let all: Vec<usize> = (0..self.nodes.len()).collect();
+        let listed = self.listed.as_ref().unwrap_or(&all);
+        let nodes: Vec<Value> = listed
+            .iter()
+            .map(|n| &self.nodes[*n])
+            .map(|n| {
+                json!({"ed25519": hex::encode(n.key().0), "x25519": hex::encode(n.x25519.public().0), "ip": n.address(),
+                   "port": n.port, "swarm": format!("{:x}", n.swarm)})
+            })
+            .collect();
+        let contacts: Vec<Value> = self.contacts.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
+        let body = json!({"network": {"id": "sim", "name": "Simulated", "kind": "local"}, "nodes": nodes, "contacts": contacts});
+        response(200, body.to_string().into_bytes())
+    }
+
+    fn guarded(&mut self, now: u64, guard: &Ed25519Public, body: &[u8]) -> Option<HttpOutcome> {
+        let Some(n) = self.find(guard) else { return Some(gateway_error("unknown-node")) };
+        if self.nodes[n].behaviour == Behaviour::Dead {
+            return Some(gateway_error("node-timeout"));
+        }
+        let Ok(packet) = onion::outer(body) else {
+            return Some(response(400, b"Error parsing onion request: bad".to_vec()));
+        };
+        match self.relay(now, n, &packet.blob, &packet.ephemeral, packet.cipher, 0) {
+            Back::Answer(status, body) => Some(response(status, body)),
+            Back::Never => None,
+        }
+    }
+
+    fn relay(&mut self, now: u64, n: usize, blob: &[u8], key: &X25519Public, cipher: Cipher, hop: u32) -> Back {
+        self.seen.push((self.nodes[n].key(), hop));
+        match &self.nodes[n].behaviour {
+            Behaviour::Silent | Behaviour::Dead => return Back::Never,
+            Behaviour::Forges(status, text) => return Back::Answer(*status, text.clone().into_bytes()),
+            Behaviour::Garbage => {
+                let mut noise = vec![0; 200];
+                self.rng.fill_bytes(&mut noise);
+                return Back::Answer(200, noise);
+            }
+            _ => {}
+        }
+        match onion::peel(&self.nodes[n].x25519, blob, key, cipher) {
+            Err(PeelError::Ciphertext) => Back::Answer(400, b"Invalid ciphertext".to_vec()),
+            Err(PeelError::Json(reply) | PeelError::Url(reply)) => {
+                Back::Answer(200, reply.seal_node_reply(400, b"Invalid json", true, true, &mut self.rng))
+            }
+            Ok((Layer::Server(_), _)) => Back::Answer(502, b"no servers here".to_vec()),
+            Ok((Layer::Next { destination, blob, ephemeral, cipher }, _)) => {
+                let named = hex::encode(destination.0);
+                match self.find(&destination) {
+                    None => Back::Answer(502, format!("Next node not found: {named}").into_bytes()),
+                    Some(next) if self.nodes[next].behaviour == Behaviour::Dead => {
+                        Back::Answer(502, format!("Next node is currently unreachable: {named}").into_bytes())
+                    }
+                    Some(next) => self.relay(now, next, &blob, &ephemeral, cipher, hop + 1),
+                }
+            }
+            Ok((Layer::Final { request, json, base64 }, reply)) => {
+                let request: Value = serde_json::from_slice(&request).expect("clients send JSON");
+                let (status, body) = self.rpc(now, n, &request);
+                let text = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+                Back::Answer(200, reply.seal_node_reply(status, text.as_bytes(), json, base64, &mut self.rng))
+            }
+        }
+    }
+
+    /// The storage RPC of one node.
+    pub fn rpc(&mut self, now: u64, n: usize, request: &Value) -> (u16, Value) {
+        if let Behaviour::Says(status, text) = &self.nodes[n].behaviour {
+            return (*status, text.as_str().into());
+        }
+        let params = &request["params"];
+        let time = self.nodes[n].time(now);
+        match request["method"].as_str().unwrap_or("") {
+            "info" => (200, json!({"version": [2, 8, 0], "timestamp": time, "t": time, "hf": [19, 4]})),
+            "oxend_request" => {
+                (200, json!({"result": {"service_node_states": self.states()}, "t": time, "hf": [19, 4]}))
+            }
+            "get_swarm" => owner(params).map_or((400, "invalid request".into()), |o| (200, self.swarm_body(&o, time))),
+            "batch" => {
+                let parts = params["requests"].as_array().cloned().unwrap_or_default();
+                let results: Vec<Value> = parts
+                    .iter()
+                    .map(|part| {
+                        let (code, body) = self.rpc(now, n, part);
+                        json!({"code": code, "body": body})
+                    })
+                    .collect();
+                (200, json!({"results": results}))
+            }
+            method @ ("store" | "retrieve" | "delete") => {
+                let Some(owner) = owner(params) else { return (400, "invalid request".into()) };
+                if !self.swarm_of(&owner).contains(&n) {
+                    return (421, self.swarm_body(&owner, time));
+                }
+                self.account_call(now, n, method, params)
+            }
+            other => (400, format!("no method {other}").into()),
+        }
+    }
+
+    fn account_call(&mut self, now: u64, n: usize, method: &str, params: &Value) -> (u16, Value) {
+        let node = &self.nodes[n];
+        let done = match method {
+            "retrieve" => return node.retrieve(now, params, self.page),
+            "store" => node.check_store(now, params).map(|(owner, m)| Spread::Store(owner, m)),
+            _ => node.check_delete(params).map(|(owner, hashes)| Spread::Delete(owner, hashes)),
+        };
+        match done {
+            Ok(spread) => self.spread(now, spread),
+            Err(refused) => refused,
+        }
+    }
+
+    fn spread(&mut self, now: u64, spread: Spread) -> (u16, Value) {
+        let Spread::Store(owner, message) = spread else {
+            if let Spread::Delete(owner, hashes) = spread {
+                for n in self.swarm_of(&owner) {
+                    self.nodes[n].delete(&owner, &hashes);
+                }
+            }
+            return (200, json!({"swarm": {}, "t": now, "hf": [19, 4]}));
+        };
+        let mut swarm = serde_json::Map::new();
+        for n in self.swarm_of(&owner) {
+            let name = hex::encode(self.nodes[n].key().0);
+            let node = &mut self.nodes[n];
+            if matches!(node.behaviour, Behaviour::Dead | Behaviour::Silent) {
+                swarm.insert(name, json!({"failed": true, "timeout": true}));
+            } else {
+                node.put(owner, message.clone());
+                swarm.insert(name, node.confirm(&message));
+            }
+        }
+        (200, json!({"swarm": swarm, "hash": message.hash, "t": now, "hf": [19, 4]}))
+    }
+
+    fn states(&self) -> Vec<Value> {
+        let state = |n: &SimNode| {
+            json!({"public_ip": n.address(), "storage_port": n.port, "pubkey_ed25519": hex::encode(n.key().0),
+                   "pubkey_x25519": hex::encode(n.x25519.public().0), "swarm": format!("{:x}", n.swarm)})
+        };
+        self.nodes.iter().map(state).collect()
+    }
+
+    fn swarm_body(&self, owner: &[u8; 33], time: u64) -> Value {
+        let members = self.swarm_of(owner);
+        let id = members.first().map_or(0, |n| self.nodes[*n].swarm);
+        let snodes: Vec<Value> = members
+            .iter()
+            .map(|n| &self.nodes[*n])
+            .map(|n| {
+                json!({"ip": n.address(), "port": n.port.to_string(), "port_https": n.port,
+                   "pubkey_ed25519": hex::encode(n.key().0), "pubkey_x25519": hex::encode(n.x25519.public().0)})
+            })
+            .collect();
+        json!({"snodes": snodes, "swarm": format!("{id:x}"), "t": time, "hf": [19, 4]})
+    }
+}
+
+fn response(status: u16, body: Vec<u8>) -> HttpOutcome {
+    HttpOutcome::Response { status, body, gateway_error: None }
+}
+
+fn gateway_error(error: &str) -> HttpOutcome {
+    HttpOutcome::Response { status: 502, body: Vec::new(), gateway_error: Some(error.to_owned()) }
+}
