@@ -14,10 +14,13 @@ pub mod port;
 pub mod text;
 pub mod ui;
 pub mod vm;
+pub mod worker;
 
 /// Starts whichever half of the app this scope is for.
 pub fn start() {
     if platform::in_page() {
         boot::start();
+    } else {
+        worker::start();
     }
 }

@@ -1,0 +1,299 @@
+//! The worker's half: holds the tab lock, opens the store, boots the engine and drives it.
+//!
+//! It knows nothing of screens; it hears commands and says what to show. One life of the engine is: lock → store → engine →
+//! driver; it ends when another tab takes over, and may begin again when this tab takes over or the other one is gone.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures_channel::mpsc::UnboundedReceiver;
+use futures_channel::mpsc::UnboundedSender;
+use futures_channel::mpsc::unbounded;
+use futures_util::future::Either;
+use futures_util::future::select;
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+use zwiebel_engine::Config;
+use zwiebel_engine::Engine;
+use zwiebel_engine::effect::Poll;
+use zwiebel_engine::input::Input;
+
+use crate::driver;
+use crate::driver::Brain;
+use crate::driver::Driver;
+use crate::driver::End;
+use crate::platform;
+use crate::platform::channel::Broadcast;
+use crate::platform::channel::Port;
+use crate::platform::clock;
+use crate::platform::idb;
+use crate::platform::idb::OpenError;
+use crate::platform::idb::Store;
+use crate::platform::origin;
+use crate::platform::panic;
+use crate::platform::rng;
+use crate::platform::tab_lock::LockError;
+use crate::platform::tab_lock::Manner;
+use crate::platform::tab_lock::TabLock;
+use crate::port;
+use crate::port::FromWorker;
+use crate::port::StartFailure;
+use crate::port::ToWorker;
+
+/// Name of the Web Lock and of the channel between tabs.
+const ENGINE: &str = "zwiebel-engine";
+/// Said on the channel by a tab that wants the engine.
+const LET_GO: &str = "let go";
+/// How long the owner may take to let go before it is robbed.
+const PATIENCE_MS: u32 = 2_000;
+/// How long the owner keeps the lock after it let go, so that bystanders are out of the queue before it is free.
+const HAND_OVER_MS: u32 = 60;
+/// How long a bystander stays out of the queue while two other tabs hand the engine over.
+const STAND_BACK_MS: u32 = PATIENCE_MS + 500;
+
+/// Starts the worker.
+pub fn start() {
+    let Some(port) = Port::take() else { return };
+    panic::install(|| {
+        if let Some(port) = Port::take() {
+            port.post(&port::encode(&FromWorker::Crashed));
+        }
+    });
+    platform::spawn(Worker::new(&port).run());
+}
+
+/// The engine and its randomness, as the driver wants them.
+struct Browser {
+    engine: Engine,
+    rng: UnwrapErr<SysRng>,
+}
+
+impl Brain for Browser {
+    fn handle(&mut self, input: Input, now_ms: u64) {
+        self.engine.handle(input, now_ms, &mut self.rng);
+    }
+
+    fn poll(&mut self) -> Poll {
+        self.engine.poll()
+    }
+}
+
+/// How to get the engine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Only if no other tab has it.
+    IfFree,
+    /// Somebody pressed "use here".
+    TakeOver,
+}
+
+/// What the message handlers and the main loop share.
+struct Shared {
+    port: Port,
+    visible: Cell<bool>,
+    online: Cell<bool>,
+    /// The running driver, if any.
+    driver: RefCell<Option<driver::Handle>>,
+    /// "Use here" was pressed, or another tab wants the engine.
+    wishes: UnboundedSender<Wish>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// This tab wants the engine.
+    Here,
+    /// Another tab wants it.
+    Elsewhere,
+}
+
+struct Worker {
+    shared: Rc<Shared>,
+    wishes: UnboundedReceiver<Wish>,
+    tabs: Option<Broadcast>,
+}
+
+impl Worker {
+    fn new(port: &Port) -> Self {
+        let (sender, wishes) = unbounded();
+        let shared = Rc::new(Shared {
+            port: port.clone(),
+            visible: Cell::new(true),
+            online: Cell::new(true),
+            driver: RefCell::new(None),
+            wishes: sender,
+        });
+        let tabs = Broadcast::join(ENGINE, {
+            let shared = Rc::clone(&shared);
+            move |word| {
+                if word == LET_GO {
+                    shared.let_go();
+                }
+            }
+        });
+        port.listen({
+            let shared = Rc::clone(&shared);
+            move |bytes| {
+                if let Some(message) = port::decode(&bytes) {
+                    shared.hear(message);
+                }
+            }
+        });
+        Self { shared, wishes, tabs }
+    }
+
+    async fn run(mut self) {
+        let mut claim = Claim::IfFree;
+        loop {
+            match self.acquire(claim).await {
+                Ok(lock) => claim = self.live(lock).await,
+                Err(LockError::Busy) => {
+                    self.shared.say(&FromWorker::LockBusy);
+                    claim = Claim::TakeOver;
+                    if let Some(lock) = self.wait_for_turn().await {
+                        claim = self.live(lock).await;
+                    }
+                }
+                Err(LockError::Unsupported) => {
+                    self.shared.say(&FromWorker::Failed(StartFailure::Unsupported));
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn acquire(&self, claim: Claim) -> Result<TabLock, LockError> {
+        if claim == Claim::IfFree {
+            return TabLock::request(ENGINE, Manner::IfFree).await;
+        }
+        if let Some(tabs) = &self.tabs {
+            tabs.say(LET_GO);
+        }
+        let given = std::pin::pin!(TabLock::request(ENGINE, Manner::Wait));
+        match select(given, std::pin::pin!(clock::sleep(PATIENCE_MS))).await {
+            Either::Left((lock, _)) => lock,
+            Either::Right(_) => TabLock::request(ENGINE, Manner::Steal).await,
+        }
+    }
+
+    /// Waits until the owner is gone (then gives the lock) or this tab is to take over (then gives none).
+    async fn wait_for_turn(&mut self) -> Option<TabLock> {
+        loop {
+            let turn = std::pin::pin!(TabLock::request(ENGINE, Manner::Wait));
+            let wish = std::pin::pin!(self.wishes.recv());
+            let wish = match select(turn, wish).await {
+                Either::Left((lock, _)) => return lock.ok(),
+                Either::Right((wish, _)) => wish,
+            };
+            if wish == Ok(Wish::Here) {
+                return None;
+            }
+            // Another tab takes it: out of its way, then back into the queue.
+            clock::sleep(STAND_BACK_MS).await;
+        }
+    }
+
+    /// One life of the engine. Gives how to claim the next one, once there is a reason to.
+    async fn live(&mut self, mut lock: TabLock) -> Claim {
+        while self.wishes.try_recv().is_ok() {} // wishes from before this life
+        let (store, end) = match self.open().await {
+            Ok((driver, store)) => {
+                *self.shared.driver.borrow_mut() = Some(driver.handle());
+                self.shared.tell_surroundings();
+                let running = std::pin::pin!(driver.run());
+                let end = match select(running, std::pin::pin!(lock.lost())).await {
+                    Either::Left((end, _)) => end,
+                    Either::Right(((), running)) => {
+                        self.shared.stop();
+                        running.await
+                    }
+                };
+                (Some(store), Some(end))
+            }
+            Err(failure) => {
+                self.shared.say(&FromWorker::Failed(failure));
+                (None, None)
+            }
+        };
+        self.shared.driver.borrow_mut().take();
+        if let Some(store) = store {
+            store.close();
+        }
+        if end == Some(End::Stopped) {
+            clock::sleep(HAND_OVER_MS).await;
+        }
+        drop(lock);
+        if let Some(End::Stopped | End::Superseded) = end {
+            self.shared.say(&FromWorker::LockLost);
+        }
+        while self.wishes.recv().await.is_ok_and(|wish| wish != Wish::Here) {}
+        Claim::TakeOver
+    }
+
+    async fn open(&self) -> Result<(Driver<Browser>, Rc<Store>), StartFailure> {
+        let (store, rows) = Store::open(idb::DATABASE).await.map_err(start_failure)?;
+        let mut rng = rng::system();
+        let config = Config { local_origin: origin::is_local() };
+        let engine = Engine::boot(config, rows, clock::now_ms(), &mut rng).map_err(|_| StartFailure::Engine)?;
+        let store = Rc::new(store);
+        let shared = Rc::clone(&self.shared);
+        let driver = Driver::new(Browser { engine, rng }, Rc::clone(&store), move |message| shared.say(&message));
+        Ok((driver, store))
+    }
+}
+
+impl Shared {
+    fn say(&self, message: &FromWorker) {
+        self.port.post(&port::encode(message));
+    }
+
+    fn hear(&self, message: ToWorker) {
+        match message {
+            ToWorker::Command(command) => self.input(Input::Command(command)),
+            ToWorker::Visible(visible) => {
+                self.visible.set(visible);
+                self.input(Input::Visible(visible));
+            }
+            ToWorker::Online(online) => {
+                self.online.set(online);
+                self.input(Input::Online(online));
+            }
+            ToWorker::TakeOver => {
+                let _ = self.wishes.unbounded_send(Wish::Here);
+            }
+        }
+    }
+
+    fn tell_surroundings(&self) {
+        self.input(Input::Visible(self.visible.get()));
+        self.input(Input::Online(self.online.get()));
+    }
+
+    /// Without an engine there is nobody to listen, and nothing on the screen that could have asked.
+    fn input(&self, input: Input) {
+        if let Some(driver) = &*self.driver.borrow() {
+            driver.input(input);
+        }
+    }
+
+    fn stop(&self) {
+        if let Some(driver) = &*self.driver.borrow() {
+            driver.stop();
+        }
+    }
+
+    fn let_go(&self) {
+        self.stop();
+        let _ = self.wishes.unbounded_send(Wish::Elsewhere);
+    }
+}
+
+fn start_failure(error: OpenError) -> StartFailure {
+    match error {
+        OpenError::Blocked => StartFailure::StorageBlocked,
+        OpenError::Damaged(table) => StartFailure::StorageDamaged(table),
+        OpenError::Key => StartFailure::StorageKey,
+        OpenError::TooNew => StartFailure::StorageTooNew,
+        OpenError::Unavailable => StartFailure::StorageUnavailable,
+    }
+}
