@@ -1,0 +1,141 @@
+// Every screen in light and dark, wide and narrow: pictures for people to look at, and what can be checked without eyes.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from './lib/wait.mjs';
+import { scene, world } from './lib/world.mjs';
+import { acquaint } from './pages/person.mjs';
+
+const it = world({ echo: true });
+
+const WIDTHS = { phone: { width: 390, height: 844 }, small: { width: 320, height: 568 }, wide: { width: 1280, height: 800 } };
+
+// What a screen must hold: no horizontal scrolling, and a name for everything that can be pressed or filled.
+async function check(person, screen) {
+  const { overflow, nameless } = await person.page.evaluate(() => {
+    const visible = (element) => element.checkVisibility({ checkOpacity: false, checkVisibilityCSS: true });
+    const named = (element) => [
+      element.getAttribute('aria-label'), element.textContent, element.getAttribute('title'),
+      ...(element.labels ? [...element.labels].map((label) => label.textContent) : []),
+      document.getElementById(element.getAttribute('aria-labelledby') ?? '')?.textContent,
+    ].some((text) => text?.trim());
+    const controls = [...document.querySelectorAll('button, a[href], input:not([type=file]), textarea, select, [role=switch], [tabindex="0"]')];
+    return {
+      overflow: document.documentElement.scrollWidth - window.innerWidth,
+      nameless: controls.filter((element) => visible(element) && !named(element)).map((element) => element.outerHTML.slice(0, 120)),
+    };
+  });
+  assert.ok(overflow <= 0, `${screen}: ${overflow} px too wide`);
+  assert.deepEqual(nameless, [], `${screen}: controls without a name`);
+}
+
+for (const [size, viewport] of Object.entries(WIDTHS)) {
+  scene(it, test, `every screen fits and is named at ${viewport.width} pixels`, async ({ person, people }) => {
+    const touch = size === 'wide' ? {} : { hasTouch: true, isMobile: true };
+    const [bob] = await people('Bob');
+    const ann = await person('Ann', { viewport, ...touch });
+    const look = async (screen) => {
+      await check(ann, `${screen}, ${size}`);
+      for (const colorScheme of ['light', 'dark']) {
+        await ann.page.emulateMedia({ colorScheme });
+        await ann.picture(`${screen}-${size}-${colorScheme}`);
+      }
+    };
+    await look('welcome');
+    await ann.button('Restore account').click();
+    await ann.page.getByRole('combobox', { name: 'Word 1', exact: true }).waitFor();
+    await look('restore');
+    await ann.button('Back').click();
+    await ann.button('Create account').click();
+    await ann.textbox('Display name').waitFor();
+    await look('name');
+    await ann.button('Back').click();
+    await ann.go(`#/c/${bob.id}`);
+    await ann.button('Skip').waitFor();
+    await look('landing');
+    await ann.go('#/');
+    await ann.createAccount();
+    await ann.page.getByTestId('echo-suggestion').waitFor();
+    await look('home-empty');
+
+    await acquaint(bob, ann, 'Have you seen the onions this year? 🧅');
+    const chat = await ann.open(bob.id);
+    await chat.send('They are enormous.\nI put three of them into the soup, and it was still too much for the five of us.');
+    await chat.send('https://example.org/a/very/long/address/that/does/not/break/anywhere/by/itself?so=it&must=be&broken=by&the=style');
+    await chat.react('Have you seen the onions this year? 🧅', '❤️');
+    const theirs = await bob.open(ann.id);
+    await theirs.act('Have you seen the onions this year? 🧅', 'Reply');
+    await theirs.send('An answer to myself, then.');
+    await chat.message('An answer to myself, then.').waitFor();
+    await look('conversation');
+    await chat.messages.last().hover();
+    await chat.messages.last().getByRole('button', { name: 'Message actions' }).click();
+    await ann.page.getByRole('menu').waitFor();
+    await look('message-menu');
+    await ann.page.keyboard.press('Escape');
+    await ann.button('Details').first().click();
+    await look('contact');
+    await ann.page.keyboard.press('Escape');
+
+    const carol = await person('Carol');
+    await carol.createAccount();
+    await (await carol.open(ann.id)).send('Do you remember me?');
+    await ann.go('#/');
+    await ann.requestsBanner().waitFor();
+    await look('home');
+    await ann.requestsBanner().click();
+    await ann.row(carol.id).waitFor();
+    await look('requests');
+    await ann.row(carol.id).click();
+    await ann.button('Accept').waitFor();
+    await look('request');
+    for (const [fragment, screen] of [['#/new', 'new'], ['#/account', 'account'], ['#/settings', 'settings'], ['#/path', 'path'], ['#/phrase', 'phrase']]) {
+      await ann.go(fragment);
+      await ann.dialog().waitFor();
+      if (screen === 'path') await eventually('hops are shown', async () => (await ann.page.getByTestId('hop').count()) === 3);
+      if (screen === 'phrase') await ann.button('Show the words').click();
+      await look(screen);
+    }
+    const second = await ann.openTab();
+    await second.getByRole('button', { name: 'Use here' }).waitFor();
+    await look('other-tab');
+  }, 240_000);
+}
+
+scene(it, test, 'the keyboard alone is enough, and shows where it is', async ({ person, people }) => {
+  const [bob] = await people('Bob');
+  const ann = await person('Ann');
+  const press = (...keys) => keys.reduce((before, key) => before.then(() => ann.page.keyboard.press(key)), Promise.resolve());
+  const focused = () => ann.page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim() ?? '');
+  const tabTo = async (name) => {
+    for (let step = 0; step < 40; step += 1) {
+      if ((await focused()) === name) return;
+      await press('Tab');
+    }
+    throw new Error(`Tab never reaches “${name}”`);
+  };
+  await tabTo('Create account');
+  const outline = await ann.page.evaluate(() => { const style = getComputedStyle(document.activeElement); return `${style.outlineStyle} ${style.outlineWidth} ${style.boxShadow}`; });
+  assert.doesNotMatch(outline, /^none 0px none$/, 'focus is visible');
+  await press('Enter');
+  await ann.textbox('Display name').waitFor();
+  await eventually('the name field has the focus', () => ann.page.evaluate(() => document.activeElement?.tagName === 'INPUT'));
+  await ann.page.keyboard.type('Ann');
+  await press('Enter');
+  await ann.atHome();
+  await tabTo('New conversation');
+  await press('Enter');
+  await eventually('the field has the focus', () => ann.page.evaluate(() => document.activeElement?.id === 'recipient'));
+  await ann.page.keyboard.type(bob.id);
+  await press('Enter');
+  const chat = ann.conversation();
+  await chat.composer.waitFor();
+  await eventually('the composer has the focus', () => chat.composer.evaluate((field) => field === document.activeElement));
+  await ann.page.keyboard.type('typed only');
+  await press('Enter');
+  await chat.message('typed only').waitFor();
+  await press('ArrowUp');
+  await press('Enter');
+  await ann.page.getByRole('menu').waitFor();
+  await press('Escape');
+  await eventually('the menu is closed', async () => (await ann.page.getByRole('menu').count()) === 0);
+});

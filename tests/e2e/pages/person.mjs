@@ -1,0 +1,151 @@
+// A person at a browser: everything is found the way they (or their screen reader) would find it.
+import { strict as assert } from 'node:assert';
+import { eventually } from '../lib/wait.mjs';
+import { picturePath } from '../lib/world.mjs';
+import { Conversation } from './conversation.mjs';
+
+export class Person {
+  #complaints = [];
+  #expected = [];
+  page;
+  id;
+
+  constructor(name, context, url) {
+    this.name = name;
+    this.context = context;
+    this.url = url;
+    context.on('weberror', (error) => this.#complaints.push(`not caught: ${error.error().message}`));
+    context.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') this.#complaints.push(`${message.type()}: ${message.text()}`);
+    });
+  }
+
+  // Console errors that belong to what a test does (a cut network).
+  expect(pattern) {
+    this.#expected.push(pattern);
+  }
+
+  complaints() {
+    return this.#complaints.filter((text) => !this.#expected.some((pattern) => pattern.test(text)));
+  }
+
+  // A new tab; it becomes the one this person looks at.
+  async openTab(fragment = '') {
+    this.page = await this.context.newPage();
+    await this.page.goto(this.url + fragment);
+    return this.page;
+  }
+
+  button(name, options = {}) {
+    return this.page.getByRole('button', { name, exact: typeof name === 'string', ...options });
+  }
+
+  textbox(name) {
+    return this.page.getByRole('textbox', { name, exact: true });
+  }
+
+  dialog() {
+    return this.page.getByRole('dialog');
+  }
+
+  async go(fragment) {
+    await this.page.evaluate((hash) => { location.hash = hash; }, fragment);
+  }
+
+  async createAccount(name = this.name) {
+    await this.button('Create account').click();
+    await this.textbox('Display name').fill(name);
+    await this.button('Continue').click();
+    await this.atHome();
+    this.id = await this.readId();
+    return this.id;
+  }
+
+  async atHome() {
+    await this.button('Account menu').waitFor();
+  }
+
+  async readId() {
+    await this.go('#/account');
+    const text = await this.page.getByTestId('account-id').textContent();
+    const id = text.replace(/\s/g, '');
+    assert.match(id, /^05[0-9a-f]{64}$/);
+    await this.go('#/');
+    await this.dialog().waitFor({ state: 'detached' });
+    return id;
+  }
+
+  async readPhrase() {
+    await this.go('#/phrase');
+    await this.button('Show the words').click();
+    const words = await this.page.getByTestId('phrase').getByRole('listitem').allTextContents();
+    await this.go('#/');
+    return words.map((word) => word.replace(/[^a-z]/gi, '')).join(' ');
+  }
+
+  // Online: the bar about the connection is gone.
+  async online() {
+    await eventually(`${this.name} is online`, async () =>
+      (await this.page.getByText('No connection.').count()) + (await this.page.getByText('Connecting', { exact: true }).count()) === 0);
+  }
+
+  async open(id) {
+    await this.go(`#/c/${id}`);
+    const conversation = this.conversation();
+    await conversation.timeline.waitFor({ state: 'attached' });
+    return conversation;
+  }
+
+  conversation() {
+    return new Conversation(this);
+  }
+
+  // The row of a conversation in the list.
+  row(id) {
+    return this.page.locator(`[data-testid=conversation][data-id="${id}"]`);
+  }
+
+  requestsBanner() {
+    return this.button(/message request/);
+  }
+
+  // The requests banner, the request of this person, and its conversation.
+  async openRequest(id) {
+    await this.requestsBanner().click();
+    await this.row(id).click();
+    return this.conversation();
+  }
+
+  async setting(name, on) {
+    await this.go('#/settings');
+    const toggle = this.page.getByRole('switch', { name });
+    await toggle.waitFor();
+    if ((await toggle.getAttribute('aria-checked')) !== String(on)) await toggle.click();
+    await eventually(`${name} is ${on}`, async () => (await toggle.getAttribute('aria-checked')) === String(on));
+    await this.go('#/');
+  }
+
+  async reload() {
+    await this.page.reload();
+    await this.atHomeOrInConversation();
+  }
+
+  async atHomeOrInConversation() {
+    await this.button('Account menu').or(this.page.getByTestId('timeline')).first().waitFor({ state: 'attached' });
+  }
+
+  async picture(name) {
+    await this.page.screenshot({ path: await picturePath(`${name}-${this.name}`), animations: 'disabled' });
+  }
+}
+
+// Two people who know each other: the first wrote, the second accepted.
+export async function acquaint(first, second, hello = `Hello from ${first.name}`) {
+  const mine = await first.open(second.id);
+  await mine.send(hello);
+  const theirs = await second.openRequest(first.id);
+  await theirs.message(hello).waitFor();
+  await second.button('Accept').click();
+  await theirs.composer.waitFor();
+  return [mine, theirs];
+}
