@@ -42,7 +42,15 @@ impl Bencode {
     /// # Errors
     /// [`BencodeError`] for anything not canonical, too deep, or followed by more bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, BencodeError> {
-        let mut reader = Reader { left: bytes, values: MAX_VALUES };
+        Self::decode_with_limit(bytes, MAX_VALUES)
+    }
+
+    /// [`Self::decode`] for at most so many values, in bytes that are known to come from oneself.
+    ///
+    /// # Errors
+    /// [`BencodeError`], as well for too many values.
+    pub fn decode_with_limit(bytes: &[u8], max_values: usize) -> Result<Self, BencodeError> {
+        let mut reader = Reader { left: bytes, values: max_values };
         let value = reader.value(MAX_DEPTH)?;
         if reader.left.is_empty() { Ok(value) } else { Err(BencodeError) }
     }

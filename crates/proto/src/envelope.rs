@@ -121,7 +121,7 @@ pub fn open_message(account: &Account, data: &[u8]) -> Result<Opened, OpenMessag
 }
 
 /// `padded || sender key || signature over (padded || sender key || receiver key)`.
-fn sign(from: &Ed25519Secret, to: &X25519Public, padded: &[u8]) -> Vec<u8> {
+pub(crate) fn sign(from: &Ed25519Secret, to: &X25519Public, padded: &[u8]) -> Vec<u8> {
     let sender = from.public();
     let signature = from.sign(&[padded, &sender.0, &to.0].concat());
     [padded, &sender.0, &signature].concat()
@@ -140,7 +140,7 @@ fn verify<'a>(me: &AccountId, inner: &'a [u8]) -> Result<(AccountId, &'a [u8]), 
     Ok((AccountId::from_key(sender), padded))
 }
 
-fn envelope(timestamp: u64, sealed: Vec<u8>, pro_sig: Option<&[u8; 64]>) -> wire::Envelope {
+pub(crate) fn envelope(timestamp: u64, sealed: Vec<u8>, pro_sig: Option<&[u8; 64]>) -> wire::Envelope {
     wire::Envelope {
         r#type: Some(SESSION_MESSAGE),
         timestamp: Some(timestamp),
@@ -151,7 +151,7 @@ fn envelope(timestamp: u64, sealed: Vec<u8>, pro_sig: Option<&[u8; 64]>) -> wire
 }
 
 /// The two WebSocket layers, filled as current clients fill them.
-fn wrap(envelope: &wire::Envelope) -> Vec<u8> {
+pub(crate) fn wrap(envelope: &wire::Envelope) -> Vec<u8> {
     let request = wire::WebSocketRequest {
         verb: Some(String::new()),
         path: Some(String::new()),

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod account_id;
 pub mod bencode;
+pub mod config;
 pub mod content;
 pub mod directory;
 pub mod envelope;
