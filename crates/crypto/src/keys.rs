@@ -46,6 +46,14 @@ impl X25519Public {
     pub fn is_usable(&self) -> bool {
         (MontgomeryPoint(self.0) * Scalar::from(8_u8)).0 != [0; 32]
     }
+
+    /// Whether bit 255 is clear and the value is below 2^255 - 19: a key then has one name only. ZR1 refuses others
+    /// (forward-secrecy 2.1); the Session network's own formats accept them.
+    #[must_use]
+    pub fn is_canonical(&self) -> bool {
+        let [.., last] = self.0;
+        last & 0x80 == 0 && is_canonical_y(&self.0)
+    }
 }
 
 impl Ed25519Public {
@@ -157,7 +165,7 @@ impl Ed25519Secret {
     }
 }
 
-/// Whether the encoded y, sign bit aside, is below 2^255 - 19.
+/// Whether the encoded y (or u) coordinate, bit 255 aside, is below 2^255 - 19.
 fn is_canonical_y(encoded: &[u8; 32]) -> bool {
     let [first, middle @ .., last] = encoded;
     *first < 0xed || last & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)
