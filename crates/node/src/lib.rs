@@ -4,6 +4,7 @@
 //! The client engine is used only by the bots.
 
 pub mod account;
+pub mod bot;
 pub mod cli;
 pub mod clock;
 pub mod encoding;
