@@ -12,7 +12,10 @@ use clap::Subcommand;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
 use tokio::signal;
+use zwiebel_proto::directory::DirectoryContact;
 
+use crate::bot::echo;
+use crate::bot::echo::EchoHandle;
 use crate::local;
 use crate::local::Network;
 use crate::local::Options;
@@ -104,21 +107,26 @@ async fn run_local(flags: LocalFlags) -> Result<(), String> {
     let mut network = Network::start(&options).await.map_err(|error| error.to_string())?;
     say(&format!("app http://{}/", network.app_address));
     say(&format!("seed http://{}/json_rpc", network.seed_address));
-    let echo = if flags.no_echo { None } else { start_echo(&options, &network).await };
-    if let Some(id) = echo {
-        say(&format!("echo {id}"));
+    let echo = if flags.no_echo { None } else { Some(start_echo(&options, &network).await?) };
+    if let Some(echo) = &echo {
+        say(&format!("echo {}", echo.account_id));
     }
     say(&format!("nodes {}", network.size()));
     say("ready");
     obey(&mut network).await;
+    if let Some(echo) = echo {
+        echo.stop().await;
+    }
     network.shut_down().await;
     Ok(())
 }
 
-/// Starts the Echo contact and names it in the directory; gives its Account ID.
-#[expect(clippy::unused_async, reason = "the bot connects before it answers")]
-async fn start_echo(_options: &Options, _network: &Network) -> Option<String> {
-    None
+/// Starts the Echo contact and names it in the directory.
+async fn start_echo(options: &Options, network: &Network) -> Result<EchoHandle, String> {
+    let gateway = format!("http://{}", network.app_address);
+    let echo = echo::spawn(&gateway, &options.data.join("echo")).await.map_err(|error| error.to_string())?;
+    network.add_contact(DirectoryContact { id: echo.account_id.to_string(), name: echo::NAME.to_owned() });
+    Ok(echo)
 }
 
 /// Reads commands until `quit` or a signal. Without standard input it runs on.
