@@ -18,6 +18,15 @@ impl Account {
         let [prefix, key @ ..] = bytes;
         Some(Self { prefix, key })
     }
+
+    /// Prefix and key.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 33] {
+        let mut bytes = [self.prefix; 33];
+        let (_, key) = bytes.split_at_mut(1);
+        key.copy_from_slice(&self.key);
+        bytes
+    }
 }
 
 /// The 66 hex digits, lower case.

@@ -5,8 +5,6 @@
 pub mod files;
 mod forward;
 mod headers;
-#[cfg(test)]
-mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -13,7 +13,6 @@ pub mod http;
 pub mod keys;
 pub mod limits;
 pub mod local;
-pub mod namespace;
 pub mod node;
 pub mod onion;
 pub mod peer;

@@ -6,8 +6,6 @@
 pub mod messages;
 pub mod queue;
 mod schema;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 use std::sync::mpsc;

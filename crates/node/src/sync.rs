@@ -12,16 +12,17 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::json;
 use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_proto::storage_rpc::NamespaceClass;
+use zwiebel_proto::storage_rpc::message_hash;
 
 use crate::account::Account;
 use crate::encoding;
 use crate::limits;
-use crate::namespace;
 use crate::node::Node;
 use crate::peer::Outgoing;
 use crate::registry::ListedNode;
 use crate::rpc::Answer;
-use crate::rpc::write::message_hash;
 use crate::store::messages;
 use crate::store::messages::Message;
 
@@ -183,7 +184,7 @@ async fn take(node: &Node, pulled: Vec<Pulled>) -> Option<usize> {
     node.store
         .run(move |db| {
             for (account, message) in &good {
-                if namespace::is_public_outbox(message.namespace) {
+                if Namespace(message.namespace).class() == NamespaceClass::PublicOutbox {
                     messages::replace(db, account, message, true)?;
                 } else {
                     messages::insert(db, account, message)?;
@@ -203,7 +204,7 @@ fn checked(node: &Node, pulled: Pulled) -> Option<(Account, Message)> {
     let own = list.find(&node.ed25519())?.swarm?;
     let now = node.clock.now();
     let right = list.swarm_of(&account) == Some(own)
-        && pulled.hash == message_hash(&account, pulled.namespace, &data)
+        && pulled.hash == message_hash(&account.to_bytes(), Namespace(pulled.namespace), &data).as_str()
         && pulled.expiry > now
         && pulled.expiry <= now.saturating_add(limits::TTL_MAX);
     right.then_some((

@@ -2,6 +2,7 @@
 
 use serde_json::Map;
 use serde_json::Value;
+use zwiebel_proto::storage_rpc::Namespace;
 
 use super::Answer;
 use super::params::Invalid;
@@ -15,7 +16,6 @@ use super::params::wrong;
 use crate::account::Account;
 use crate::encoding;
 use crate::limits;
-use crate::namespace;
 use crate::store::messages::Move;
 use crate::store::messages::Scope;
 
@@ -279,8 +279,8 @@ fn retrieve(params: Params<'_>) -> Result<RetrieveCall, Invalid> {
     let timestamp = params.time("timestamp", false)?;
     let credentials = credentials(params, account, false)?;
     let any = timestamp.is_some() || credentials.ed25519.is_some() || credentials.subaccount;
-    let named = params.has("namespace") && !namespace::is_public_inbox(namespace);
-    let expected = any || (named && namespace::read_needs_signature(namespace));
+    let named = params.has("namespace") && Namespace(namespace).store_needs_auth();
+    let expected = any || (named && Namespace(namespace).retrieve_needs_auth());
     if credentials.signature.is_none() && expected {
         return Err(missing("signature"));
     }

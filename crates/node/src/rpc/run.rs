@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use serde_json::json;
+use zwiebel_proto::storage_rpc::Namespace;
 
 use super::Answer;
 use super::auth;
@@ -16,7 +17,6 @@ use super::write;
 use crate::account::Account;
 use crate::encoding::base64;
 use crate::limits;
-use crate::namespace;
 use crate::node::Node;
 use crate::registry::HARD_FORK;
 use crate::registry::VERSION;
@@ -182,7 +182,8 @@ async fn retrieve(node: &Node, call: RetrieveCall) -> Answer {
 
 fn refuse_retrieve(node: &Node, call: &RetrieveCall) -> Option<Answer> {
     if call.credentials.signature.is_none() {
-        return namespace::read_needs_signature(call.namespace)
+        return Namespace(call.namespace)
+            .retrieve_needs_auth()
             .then(|| Answer::error(401, "retrieve: request signature required"));
     }
     let timestamp = call.timestamp.unwrap_or(0);

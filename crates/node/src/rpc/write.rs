@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
-use zwiebel_crypto::hash::blake2b;
+use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_proto::storage_rpc::NamespaceClass;
+use zwiebel_proto::storage_rpc::message_hash;
 
 use super::Answer;
 use super::auth;
@@ -20,7 +22,6 @@ use super::run::stamped;
 use crate::account::Account;
 use crate::encoding::base64;
 use crate::limits;
-use crate::namespace;
 use crate::node::Node;
 use crate::replication;
 use crate::store::StoreError;
@@ -36,14 +37,6 @@ use crate::store::messages::Scope;
 pub struct Copy {
     pub method: &'static str,
     pub params: Map<String, Value>,
-}
-
-/// The hash of a message (service-nodes 3.4).
-#[must_use]
-pub fn message_hash(account: &Account, namespace: i16, data: &[u8]) -> String {
-    let namespace = auth::scope_text(Scope::One(namespace));
-    let digest: [u8; 32] = blake2b(&[&[account.prefix], &account.key, namespace.as_bytes(), data]);
-    base64(&digest).trim_end_matches('=').to_owned()
 }
 
 /// Runs the local part and, for a client's call, the copies; puts the answers together.
@@ -81,11 +74,11 @@ pub async fn store(node: &Arc<Node>, call: StoreCall, mut copy: Copy, origin: Or
     copy.params.remove("ttl");
     copy.params.insert("expiry".to_owned(), call.expiry.into());
     let StoreCall { account, namespace, data, timestamp, expiry, .. } = call;
-    let hash = message_hash(&account, namespace, &data);
+    let hash = message_hash(&account.to_bytes(), Namespace(namespace), &data).as_str().to_owned();
     let message = Message { hash: hash.clone(), namespace, timestamp, expiry, data };
     let late = matches!(origin, Origin::Late { .. });
     let job = node.store.run(move |db| {
-        if namespace::is_public_outbox(namespace) {
+        if Namespace(namespace).class() == NamespaceClass::PublicOutbox {
             messages::replace(db, &account, &message, late)
         } else {
             messages::insert(db, &account, &message)
@@ -111,7 +104,7 @@ pub async fn store(node: &Arc<Node>, call: StoreCall, mut copy: Copy, origin: Or
 fn refuse_store(node: &Node, call: &StoreCall, origin: Origin) -> Option<Answer> {
     let now = node.clock.now();
     let life = call.expiry.saturating_sub(call.timestamp);
-    let inbox = namespace::is_public_inbox(call.namespace);
+    let inbox = !Namespace(call.namespace).store_needs_auth();
     let longest = if inbox { limits::TTL_MAX_PUBLIC } else { limits::TTL_MAX };
     if !(limits::TTL_MIN..=longest).contains(&life) {
         return Some(Answer::error(403, "Provided expiry/TTL is not valid."));

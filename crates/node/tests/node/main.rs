@@ -1,0 +1,8 @@
+//! Nodes over their real surfaces: routes without a socket, and whole networks on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod api;
+mod bad_input;
+mod gateway;
+mod network;
+mod support;
