@@ -42,6 +42,7 @@ pub(crate) fn test() -> Result<bool> {
         return Ok(report.finish());
     }
     report.step("tests in the browser", browser_tests);
+    report.step("tests of the loader", loader_tests);
     let built = report.step("the app, as it is served", || app::build_app(Build::Release).map(|_| Counts::one(true)));
     if built {
         report.step("size of the first load", bench::check_size);
@@ -68,23 +69,33 @@ fn documentation() -> Result<Counts> {
     lint::passes(doc)
 }
 
-/// Tests compiled to wasm and run in headless Chromium: the app's own, and the vectors of the core where a crate
-/// brings a `tests/wasm*.rs`.
+/// The page's own few lines of JavaScript, under Node.
+fn loader_tests() -> Result<Counts> {
+    let mut node = process::command("node");
+    node.args(["--test", "--test-reporter=spec"]);
+    for entry in std::fs::read_dir(root().join("tests/js"))? {
+        node.arg(entry?.path());
+    }
+    let finished = tee(node)?;
+    Ok(Counts::of_runner(&finished, count_node(&finished.output)?))
+}
+
+/// Tests compiled to wasm and run in headless Chromium: the app's own, and those of the core.
 fn browser_tests() -> Result<Counts> {
     let browser = system::ensure_browser()?;
+    let folder = app::target_dir().join("webdriver");
+    write_webdriver_settings(&folder, &browser)?;
+    // The runner reads its settings from the folder it runs in.
+    let runner = format!(
+        "target.{WASM_TARGET}.runner = ['sh', '-c', 'cd \"$0\" && exec wasm-bindgen-test-runner \"$@\"', '{}']",
+        folder.display()
+    );
     let mut sum = Counts::default();
-    for (package, folder) in
-        [("zwiebel", "tests"), ("zwiebel-crypto", "crates/crypto/tests"), ("zwiebel-proto", "crates/proto/tests")]
+    for packages in
+        [["-p", "zwiebel-crypto", "-p", "zwiebel-proto", "--lib"].as_slice(), &["-p", "zwiebel", "--lib", "--tests"]]
     {
-        let files = web_tests(&root().join(folder));
-        if files.is_empty() {
-            continue;
-        }
-        let mut test = cargo(&["test", "--locked", "--no-fail-fast", "--target", WASM_TARGET, "-p", package]);
-        for file in &files {
-            test.args(["--test", file]);
-        }
-        test.env("PATH", process::path_with(&[tools::wasm_bindgen()?])?);
+        let mut test = cargo(&["test", "--locked", "--no-fail-fast", "--target", WASM_TARGET, "--config", &runner]);
+        test.args(packages).env("PATH", process::path_with(&[tools::wasm_bindgen()?])?);
         test.env("CHROMEDRIVER", &browser.driver).env_remove("RUSTFLAGS").env("WASM_BINDGEN_TEST_TIMEOUT", "120");
         let finished: Finished = tee(test)?;
         let counts = Counts::of_runner(&finished, count_cargo(&finished.output));
@@ -94,15 +105,15 @@ fn browser_tests() -> Result<Counts> {
     Ok(sum)
 }
 
-/// Names of the test files of a folder that are made for the browser: `web_*.rs` and `wasm*.rs`.
-fn web_tests(folder: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.strip_suffix(".rs").map(str::to_owned))
-        .filter(|name| name.starts_with("web") || name.starts_with("wasm"))
-        .collect();
-    names.sort();
-    names
+/// What chromedriver is told; `webdriver.json` in the root is the same for tests run by hand.
+fn write_webdriver_settings(folder: &Path, browser: &system::Browser) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let settings = serde_json::json!({ "goog:chromeOptions": {
+        "binary": browser.chromium,
+        "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+    }});
+    std::fs::write(folder.join("webdriver.json"), settings.to_string())?;
+    Ok(())
 }
 
 /// `Summary [ 1.2s] 12 tests run: 11 passed (1 slow), 1 failed, 0 skipped`
