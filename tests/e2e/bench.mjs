@@ -1,7 +1,9 @@
 // Measures the app in Chromium: `cargo xtask bench`. Numbers, not verdicts.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { chromium } from './lib/env.mjs';
 import { Network } from './lib/network.mjs';
-import { SECOND } from './lib/wait.mjs';
+import { SECOND, eventually } from './lib/wait.mjs';
 import { LAUNCH } from './lib/world.mjs';
 import { Person, acquaint } from './pages/person.mjs';
 
@@ -82,16 +84,75 @@ async function idle(person, what) {
   line(`idle, ${what}: requests / bytes in a minute`, `${requests} / ${bytes}`);
 }
 
+// Heaps of page and worker after a collection, through the devtools of both; and the wasm memory of both instances.
+async function memoryOf(page) {
+  const devtools = await page.context().newCDPSession(page);
+  const used = async (send) => {
+    await send('HeapProfiler.collectGarbage');
+    const { usedSize, embedderHeapUsedSize = 0 } = await send('Runtime.getHeapUsage');
+    return { heap: usedSize, dom: embedderHeapUsedSize };
+  };
+  const pageHeap = await used((method) => devtools.send(method));
+  const inWorker = await workerSender(devtools);
+  const workerHeap = await used(inWorker);
+  const wasm = async () => {
+    const glue = globalThis.document?.getElementById('boot').dataset.js ?? globalThis.zwiebelGlue;
+    return (await (await import(glue)).default()).memory.buffer.byteLength;
+  };
+  const glue = await page.evaluate(() => document.getElementById('boot').dataset.js);
+  await page.workers()[0].evaluate((name) => { globalThis.zwiebelGlue = name; }, glue);
+  return { pageHeap, workerHeap, pageWasm: await page.evaluate(wasm), workerWasm: await page.workers()[0].evaluate(wasm) };
+}
+
+// Playwright gives no devtools session of a worker; the page's session can pass messages on to it.
+async function workerSender(devtools) {
+  let session;
+  let last = 0;
+  const waiting = new Map();
+  devtools.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => { if (targetInfo.type === 'worker') session ??= sessionId; });
+  devtools.on('Target.receivedMessageFromTarget', ({ message }) => {
+    const { id, result } = JSON.parse(message);
+    waiting.get(id)?.(result);
+  });
+  await devtools.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
+  await eventually('the worker can be asked', () => session);
+  return async (method) => {
+    last += 1;
+    const answer = new Promise((resolve) => waiting.set(last, resolve));
+    await devtools.send('Target.sendMessageToTarget', { sessionId: session, message: JSON.stringify({ id: last, method }) });
+    return answer;
+  };
+}
+
+function showMemory(what, { pageHeap, workerHeap, pageWasm, workerWasm }) {
+  const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+  line(`memory, ${what}: JS heaps + wasm`, mb(pageHeap.heap + workerHeap.heap + pageWasm + workerWasm));
+  line('  page: JS heap / wasm / document', `${mb(pageHeap.heap)} / ${mb(pageWasm)} / ${mb(pageHeap.dom)}`);
+  line('  worker: JS heap / wasm', `${mb(workerHeap.heap)} / ${mb(workerWasm)}`);
+}
+
 async function memory() {
+  const [conversations, messages] = [50, 200];
+  const phrase = (await promisify(execFile)(process.env.FILL_SWARM_BIN, [network.url, conversations, messages])).stdout.trim();
   const person = await someone('Memory');
   await person.openTab();
-  await person.createAccount();
-  // Fifty conversations of 200 messages come in through the front door in another measurement; here: what one costs empty.
-  const measured = await person.page.evaluate(async () => {
-    const heap = performance.memory?.usedJSHeapSize ?? 0;
-    return { heap };
-  });
-  line('JS heap of the page, fresh account', `${(measured.heap / 1e6).toFixed(1)} MB`);
+  await person.button('Restore account').click();
+  await person.page.getByRole('combobox', { name: 'Word 1', exact: true }).fill(phrase);
+  const started = performance.now();
+  await person.button('Restore').click();
+  await person.button('Account menu').waitFor({ timeout: 300 * SECOND });
+  await eventually('all conversations are here', async () => (await person.page.getByTestId('conversation').count()) === conversations, 300 * SECOND);
+  line(`restoring ${conversations * messages} messages`, `${((performance.now() - started) / 1000).toFixed(1)} s`);
+  showMemory('right after that restore', await memoryOf(person.page));
+  await person.page.close();
+  const again = performance.now();
+  await person.openTab();
+  await person.page.getByTestId('conversation').first().waitFor();
+  line('opening again, until the list is there', `${Math.round(performance.now() - again)} ms`);
+  await person.page.getByTestId('conversation').first().click();
+  await person.conversation().messages.first().waitFor();
+  showMemory(`${conversations} conversations of ${messages} messages, one open`, await memoryOf(person.page));
+  await idle(person, 'in front, 50 conversations');
   await person.context.close();
 }
 

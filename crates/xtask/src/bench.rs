@@ -13,6 +13,7 @@ use crate::process::cargo;
 use crate::process::root;
 use crate::process::show;
 use crate::report::Counts;
+use crate::test;
 
 /// Most that a first visit may load, in bytes after Brotli.
 const FIRST_LOAD_BUDGET: u64 = 600_000;
@@ -35,9 +36,22 @@ pub(crate) fn bench() -> Result<bool> {
         "--example",
         "onion_bench",
     ]))?;
-    println!("\nIn the browser");
+    println!("\nOnion requests, in the browser");
+    test::browser_bench()?;
+    println!("\nThe app in Chromium");
+    show(cargo(&[
+        "build",
+        "--locked",
+        "--quiet",
+        "--profile",
+        "native",
+        "-p",
+        "zwiebel-node",
+        "--example",
+        "fill_swarm",
+    ]))?;
     let mut node = e2e::node()?;
-    node.arg("tests/e2e/bench.mjs");
+    node.env("FILL_SWARM_BIN", app::target_dir().join("native/examples/fill_swarm")).arg("tests/e2e/bench.mjs");
     show(node)?;
     Ok(counts.failed == 0)
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every gate, in an order that shows the cheap mistakes first.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -82,6 +83,39 @@ fn loader_tests() -> Result<Counts> {
 
 /// Tests compiled to wasm and run in headless Chromium: the app's own, and those of the core.
 fn browser_tests() -> Result<Counts> {
+    let mut sum = Counts::default();
+    for packages in
+        [["-p", "zwiebel-crypto", "-p", "zwiebel-proto", "--lib"].as_slice(), &["-p", "zwiebel", "--lib", "--tests"]]
+    {
+        let mut test = wasm_test()?;
+        test.arg("--no-fail-fast").args(packages);
+        let finished: Finished = tee(test)?;
+        let counts = Counts::of_runner(&finished, count_cargo(&finished.output));
+        sum.passed += counts.passed;
+        sum.failed += counts.failed;
+    }
+    Ok(sum)
+}
+
+/// Measurements compiled to wasm, built as the app is served.
+pub(crate) fn browser_bench() -> Result<()> {
+    let mut bench = wasm_test()?;
+    bench.args([
+        "--release",
+        "--quiet",
+        "-p",
+        "zwiebel",
+        "--test",
+        "web_bench",
+        "--",
+        "--include-ignored",
+        "--nocapture",
+    ]);
+    process::show(bench)
+}
+
+/// `cargo test` for wasm32 in headless Chromium.
+fn wasm_test() -> Result<Command> {
     let browser = system::ensure_browser()?;
     let folder = app::target_dir().join("webdriver");
     write_webdriver_settings(&folder, &browser)?;
@@ -90,19 +124,10 @@ fn browser_tests() -> Result<Counts> {
         "target.{WASM_TARGET}.runner = ['sh', '-c', 'cd \"$0\" && exec wasm-bindgen-test-runner \"$@\"', '{}']",
         folder.display()
     );
-    let mut sum = Counts::default();
-    for packages in
-        [["-p", "zwiebel-crypto", "-p", "zwiebel-proto", "--lib"].as_slice(), &["-p", "zwiebel", "--lib", "--tests"]]
-    {
-        let mut test = cargo(&["test", "--locked", "--no-fail-fast", "--target", WASM_TARGET, "--config", &runner]);
-        test.args(packages).env("PATH", process::path_with(&[tools::wasm_bindgen()?])?);
-        test.env("CHROMEDRIVER", &browser.driver).env_remove("RUSTFLAGS").env("WASM_BINDGEN_TEST_TIMEOUT", "120");
-        let finished: Finished = tee(test)?;
-        let counts = Counts::of_runner(&finished, count_cargo(&finished.output));
-        sum.passed += counts.passed;
-        sum.failed += counts.failed;
-    }
-    Ok(sum)
+    let mut test = cargo(&["test", "--locked", "--target", WASM_TARGET, "--config", &runner]);
+    test.env("PATH", process::path_with(&[tools::wasm_bindgen()?])?);
+    test.env("CHROMEDRIVER", &browser.driver).env_remove("RUSTFLAGS").env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+    Ok(test)
 }
 
 /// What chromedriver is told; `webdriver.json` in the root is the same for tests run by hand.
