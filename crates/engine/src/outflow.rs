@@ -20,7 +20,10 @@ const RETRY_MS: u64 = 5_000;
 
 /// Something that waits for a commit.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "few at a time, and the large variant is the common one; smaller on wasm32")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "few at a time, and the large variant is the common one; smaller on wasm32"
+)]
 pub(crate) enum Held {
     Effect(Effect),
     /// The outbox entry with this number is durable: it may be sent.
