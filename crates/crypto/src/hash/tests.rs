@@ -60,3 +60,24 @@ fn sha_2_agrees_with_fips_180() {
         )
     );
 }
+
+/// `libsodium` in pure Rust says the same.
+#[cfg(not(target_arch = "wasm32"))]
+mod oracle {
+    use dryoc::classic::crypto_generichash::crypto_generichash;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn generic_hashes_agree(key in prop::collection::vec(any::<u8>(), 16..=64), message: Vec<u8>) {
+            let mut expected = [0; 32];
+            crypto_generichash(&mut expected, &message, None).unwrap();
+            prop_assert_eq!(blake2b::<32>(&[&message]), expected);
+            let mut expected = [0; 49];
+            crypto_generichash(&mut expected, &message, Some(&key)).unwrap();
+            prop_assert_eq!(blake2b_keyed::<49>(&key, &[&message]), expected);
+        }
+    }
+}
