@@ -47,7 +47,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stores.push(store(&account.id(), &sealed, 14 * DAY_MS, now, Namespace(0)));
         if stores.len() == AT_ONCE || number + 1 == conversations * messages {
             let batch = json!({ "method": "batch", "params": { "requests": std::mem::take(&mut stores) } });
-            let answer: Value = serde_json::from_slice(&http.post(&url).body(batch.to_string()).send().await?.bytes().await?)?;
+            let answer: Value =
+                serde_json::from_slice(&http.post(&url).body(batch.to_string()).send().await?.bytes().await?)?;
             let fine = answer["results"].as_array().is_some_and(|all| all.iter().all(|one| one["code"] == 200));
             if !fine {
                 return Err(format!("the swarm refuses: {answer}").into());

@@ -36,7 +36,7 @@ impl<B: Behaviour> Driver<B> {
     /// # Errors
     /// [`BotError`] if folder, database or rows cannot be used.
     pub fn open(behaviour: B, gateway: &str, folder: &Path) -> Result<Self, BotError> {
-        std::fs::create_dir_all(folder).map_err(BotError::Folder)?;
+        private_folder(folder).map_err(BotError::Folder)?;
         let store = Store::open(&folder.join("bot.db"))?;
         // The gateway is on this machine: a bot belongs to a local network.
         let config = Config { local_origin: true };
@@ -117,6 +117,14 @@ impl<B: Behaviour> Driver<B> {
             Err(reason) => Input::CommitFailed { batch: batch.id, reason },
         }
     }
+}
+
+/// Makes the folder, for its owner's eyes only: the account's key lies in it.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    Ok(())
 }
 
 /// The machine's clock in Unix ms.
