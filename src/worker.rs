@@ -12,8 +12,6 @@ use futures_channel::mpsc::UnboundedSender;
 use futures_channel::mpsc::unbounded;
 use futures_util::future::Either;
 use futures_util::future::select;
-use getrandom::SysRng;
-use rand_core::UnwrapErr;
 use zwiebel_engine::Config;
 use zwiebel_engine::Engine;
 use zwiebel_engine::effect::Poll;
@@ -66,7 +64,7 @@ pub fn start() {
 /// The engine and its randomness, as the driver wants them.
 struct Browser {
     engine: Engine,
-    rng: UnwrapErr<SysRng>,
+    rng: rng::SystemRng,
 }
 
 impl Brain for Browser {
