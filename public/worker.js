@@ -5,8 +5,7 @@ const early = [];
 globalThis.zwiebelPort = { port: globalThis, early };
 
 globalThis.onmessage = ({ data }) => {
-  // reportError makes the page see it as an error of its worker.
-  if (data.module) start(data).catch(reportError);
+  if (data.module) start(data);
   else early.push(data);
 };
 

@@ -124,8 +124,7 @@ impl Page {
             FromWorker::Event(event) => self.show(event),
             FromWorker::LockBusy | FromWorker::LockLost => self.app.status(PageStatus::OtherTab),
             FromWorker::Failed(failure) => self.app.status(PageStatus::Failed(failure)),
-            FromWorker::Notify { with } if self.app.wants_notifications() => tell(with),
-            FromWorker::Notify { .. } => {}
+            FromWorker::Notify { with } => tell(with),
             FromWorker::Crashed => self.app.status(PageStatus::Crashed),
         }
         self.keep_shell();

@@ -3,6 +3,8 @@
 //!
 //! `cargo run -p zwiebel-node --example fill_swarm -- http://127.0.0.1:8100/ 50 200`
 
+#![allow(clippy::indexing_slicing, reason = "JSON of our own nodes, in a tool for measurements")]
+
 use std::error::Error;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;

@@ -51,14 +51,17 @@ impl IntoResponse for Answer {
     }
 }
 
-/// The whole body, or the answer to send if it is too large.
+/// The whole body, or the answer to send if it is too large or too slow.
 pub(crate) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Answer> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = || Answer::error(413, "Request body too large");
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
         return Err(too_large());
     }
-    axum::body::to_bytes(body, limit).await.map_err(|_| too_large())
+    match tokio::time::timeout(limits::BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await {
+        Ok(read) => read.map_err(|_| too_large()),
+        Err(_) => Err(Answer::error(408, "Request body too slow")),
+    }
 }
 
 async fn storage_rpc(

@@ -38,6 +38,8 @@ pub const HOP_TIMEOUT: Duration = Duration::from_secs(30);
 pub const FORWARD_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long one attempt from the queue may take.
 pub const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send a body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause between attempts from the queue.
 pub const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// Entries kept in the queue; older ones are dropped first, the pull at the peer's start repairs that.

@@ -115,7 +115,7 @@ impl Network {
             return Err(LocalError::Count);
         }
         let at_data = |source| LocalError::Data { path: options.data.clone(), source };
-        fs::create_dir_all(&options.data).map_err(at_data)?;
+        create_private(&options.data).map_err(at_data)?;
         let lock = lock(&options.data)?;
         let mut state = State::load(&options.data).map_err(at_data)?;
         state.nodes.resize_with(options.nodes.max(state.nodes.len()), Default::default);
@@ -272,6 +272,18 @@ pub fn default_data() -> PathBuf {
         .unwrap_or_default()
         .join("zwiebel")
         .join("local")
+}
+
+/// Makes the directory for its owner only; one that is there stays as it is.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
 }
 
 fn lock(data: &Path) -> Result<fs::File, LocalError> {

@@ -30,8 +30,8 @@ use crate::serve::ClientIp;
 /// What the gateway itself has to say; never about a node's behaviour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
+    /// The guard does not answer, or cannot be reached at all.
     NodeTimeout,
-    NodeUnreachable,
     NotOnion,
     RateLimit,
     TooLarge,
@@ -42,7 +42,6 @@ impl Refusal {
     const fn parts(self) -> (StatusCode, &'static str) {
         match self {
             Self::NodeTimeout => (StatusCode::GATEWAY_TIMEOUT, "node-timeout"),
-            Self::NodeUnreachable => (StatusCode::BAD_GATEWAY, "node-unreachable"),
             Self::NotOnion => (StatusCode::BAD_REQUEST, "not-onion"),
             Self::RateLimit => (StatusCode::TOO_MANY_REQUESTS, "rate-limit"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
@@ -103,12 +102,12 @@ async fn forward(
 async fn post(gateway: &Gateway, guard: &ListedNode, body: bytes::Bytes) -> Result<(u16, Vec<u8>), Refusal> {
     let url = format!("https://{}:{}/onion_req/v2", guard.ip, guard.port);
     let request = gateway.http.post(url).header(header::CONTENT_TYPE, "application/octet-stream").body(body);
-    let answer = request.send().await.map_err(|_| Refusal::NodeUnreachable)?;
+    let answer = request.send().await.map_err(|_| Refusal::NodeTimeout)?;
     let status = answer.status().as_u16();
     match read_limited(answer, limits::BODY).await {
         Ok(body) => Ok((status, body)),
         Err(PeerError::Malformed) => Err(Refusal::TooLarge),
-        Err(_) => Err(Refusal::NodeUnreachable),
+        Err(_) => Err(Refusal::NodeTimeout),
     }
 }
 

@@ -146,5 +146,5 @@ async fn only_onion_packets_to_listed_guards_are_passed_on() {
     let with_more = [&packet[..packet.len() - 1], br#","host":"example.org"}"#].concat();
     assert_eq!(site.refused(&guard, with_more).await, not_onion);
     // Port 9 of this machine answers nobody: a packet that is right gets as far as that.
-    assert_eq!(site.refused(&guard, packet).await, (502, "node-unreachable".to_owned()));
+    assert_eq!(site.refused(&guard, packet).await, (504, "node-timeout".to_owned()));
 }

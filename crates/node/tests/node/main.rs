@@ -3,6 +3,7 @@
 
 mod api;
 mod bad_input;
+mod command_line;
 mod gateway;
 mod network;
 mod support;
