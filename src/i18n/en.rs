@@ -9,6 +9,9 @@ macro_rules! words {
         #[allow(missing_docs, reason = "the English text beside each key says what it is")]
         pub enum K { $($key,)* }
 
+        /// All keys, in the order of [`K`].
+        pub const KEYS: &[K] = &[$(K::$key,)*];
+
         /// The keys as written in the files of the other languages, in the order of [`K`].
         pub const NAMES: &[&str] = &[$(stringify!($key),)*];
 
