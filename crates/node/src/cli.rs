@@ -69,11 +69,13 @@ pub fn run(arguments: Option<Vec<OsString>>) -> ExitCode {
     };
     log_to_stderr();
     let Job::Local(flags) = cli.command;
-    let done = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(run_local(flags)));
+    let done = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string());
+    let done = done.and_then(|runtime| {
+        let done = runtime.block_on(run_local(flags));
+        // Somebody may wait for a line of standard input that never comes.
+        runtime.shutdown_background();
+        done
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -2,6 +2,7 @@
 //!
 //! A member that is slow or gone costs the client at most [`limits::FORWARD_TIMEOUT`]; its copy waits in the database.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Map;
@@ -114,19 +115,32 @@ pub async fn from_member(node: &Arc<Node>, from: Ed25519Public, header: &Map<Str
     }
 }
 
-/// Tries the queue again and again.
+/// Tries the queue again and again. A peer that keeps us waiting does not hold up the others.
 pub async fn retry_for_ever(node: Arc<Node>) {
+    let mut running: JoinSet<[u8; 32]> = JoinSet::new();
+    let mut busy: BTreeSet<[u8; 32]> = BTreeSet::new();
     loop {
-        let rung = node.retry.notified();
-        drop(tokio::time::timeout(limits::RETRY_EVERY, rung).await);
+        tokio::select! {
+            () = node.retry.notified() => {}
+            () = tokio::time::sleep(limits::RETRY_EVERY) => {}
+            Some(done) = running.join_next() => {
+                if let Ok(peer) = done {
+                    busy.remove(&peer);
+                }
+                continue;
+            }
+        }
         let Ok(peers) = node.store.run(queue::peers).await else { continue };
         let list = node.registry.list();
-        let mut running = JoinSet::new();
         for peer in peers.iter().filter_map(|peer| list.find(&Ed25519Public(*peer))) {
-            let (node, peer) = (Arc::clone(&node), peer.clone());
-            running.spawn(async move { flush(&node, &peer).await });
+            if busy.insert(peer.ed25519.0) {
+                let (node, peer) = (Arc::clone(&node), peer.clone());
+                running.spawn(async move {
+                    flush(&node, &peer).await;
+                    peer.ed25519.0
+                });
+            }
         }
-        while running.join_next().await.is_some() {}
     }
 }
 

@@ -47,14 +47,15 @@ async fn everywhere(
     expiry: i64,
     local: impl Future<Output = Result<Value, StoreError>>,
 ) -> Answer {
+    if origin != Origin::Client {
+        // With an error the copy stays in the sender's queue.
+        return local.await.map_or_else(|error| Answer::error(500, error.to_string()), Answer::ok);
+    }
     let local = async {
         local
             .await
             .unwrap_or_else(|error| json!({ "failed": true, "query_failure": true, "reason": error.to_string() }))
     };
-    if origin != Origin::Client {
-        return Answer::ok(local.await);
-    }
     let (own, mut swarm) = tokio::join!(local, replication::to_swarm(node, &copy, expiry));
     swarm.insert(hex::encode(node.ed25519().0), own);
     let failed = swarm.values().all(|answer| answer.get("failed").is_some());

@@ -35,11 +35,13 @@ CREATE INDEX forwards_peer ON forwards (peer, id);
 PRAGMA user_version = 1;
 ";
 
-/// Sets the pragmas and makes the tables if they are missing.
+/// Sets the pragmas and makes the tables if they are missing. At most 2,621,440 pages of 4 KiB, which is 10 GiB: when
+/// full, a store fails and says so.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;
-         PRAGMA journal_size_limit = 8388608; PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;",
+         PRAGMA journal_size_limit = 8388608; PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;
+         PRAGMA max_page_count = 2621440;",
     )?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match version {

@@ -11,9 +11,18 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use zwiebel_proto::directory::Directory;
+use zwiebel_proto::storage_rpc::MaxSize;
+use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_proto::storage_rpc::retrieve;
+use zwiebel_proto::storage_rpc::store;
+
+use crate::support::account;
 
 struct Program {
     child: Child,
+    /// Where the app is, once it has said so.
+    app: String,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
@@ -28,11 +37,23 @@ impl Program {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
+        Self { child, app: String::new(), lines }
     }
 
     fn line(&mut self) -> String {
         self.lines.next().unwrap().unwrap()
+    }
+
+    fn until_ready(&mut self) {
+        loop {
+            let line = self.line();
+            if let Some(app) = line.strip_prefix("app ") {
+                self.app = app.to_owned();
+            }
+            if line == "ready" {
+                return;
+            }
+        }
     }
 
     fn say(&mut self, command: &str) -> String {
@@ -71,9 +92,42 @@ fn local_network_says_when_it_is_ready_and_obeys() {
     assert!(program.say("clock +25h").starts_with("ok "));
     assert!(program.say("dance").starts_with("error "));
     assert!(program.say("quit").starts_with("ok "));
+    // Whoever started it keeps the pipe open: it ends all the same.
+    let pipe = program.child.stdin.take();
     assert!(program.child.wait().unwrap().success());
+    drop(pipe);
 
     let mut again = Program::start(&folder, &["--nodes", "5", "--no-echo"]);
     let lines: Vec<String> = (0..4).map(|_| again.line()).collect();
     assert_eq!((lines[2].as_str(), lines[3].as_str()), ("nodes 5", "ready"));
+}
+
+#[test]
+fn killed_network_has_everything_that_it_confirmed() {
+    let folder = TempDir::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let http = zwiebel_node::tls::client().unwrap();
+    let alice = account(1);
+    let ask = |program: &Program, request: &Value| -> Value {
+        let get = http.get(format!("{}gw/v1/nodes", program.app));
+        let directory: Directory = runtime
+            .block_on(async { serde_json::from_slice(&get.send().await.unwrap().bytes().await.unwrap()) })
+            .unwrap();
+        let node = &directory.nodes[0];
+        let post = http.post(format!("https://{}:{}/storage_rpc/v1", node.ip, node.port)).body(request.to_string());
+        let body = runtime.block_on(async { post.send().await.unwrap().bytes().await.unwrap() });
+        serde_json::from_slice(&body).unwrap()
+    };
+    let now = || u64::try_from(zwiebel_node::clock::Clock::system().now()).unwrap();
+
+    let mut program = Program::start(&folder, &["--nodes", "5", "--no-echo"]);
+    program.until_ready();
+    let stored = ask(&program, &store(&alice.id(), b"kept", 86_400_000, now(), Namespace::MESSAGES));
+    program.child.kill().unwrap();
+    program.child.wait().unwrap();
+
+    let mut again = Program::start(&folder, &["--nodes", "5", "--no-echo"]);
+    again.until_ready();
+    let found = ask(&again, &retrieve(&alice, Namespace::MESSAGES, None, MaxSize::Default, now()));
+    assert_eq!(found["messages"][0]["hash"], stored["hash"]);
 }

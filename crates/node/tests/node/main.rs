@@ -7,3 +7,4 @@ mod command_line;
 mod gateway;
 mod network;
 mod support;
+mod vectors;

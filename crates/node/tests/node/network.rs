@@ -99,6 +99,32 @@ async fn stopped_member_delays_nothing_and_catches_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn silent_member_costs_at_most_a_second() {
+    let mut net = Net::start().await;
+    let alice = account(6);
+    let (members, _) = net.swarm_of(&alice);
+    let silent = members[2];
+    let address = {
+        let list = net.network.registry.list();
+        let node = list.find(&net.network.node(silent).unwrap().ed25519()).unwrap();
+        std::net::SocketAddr::from((node.ip, node.port))
+    };
+    net.network.stop_node(silent).await.unwrap();
+    // Takes connections and never says a word.
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let start = Instant::now();
+    let store = rpc::store(&alice.id(), b"patience", DAY, net.now(), Namespace::MESSAGES);
+    let (status, body) = net.direct(members[0], &store).await;
+    assert!(start.elapsed() < Duration::from_millis(1800), "{:?}", start.elapsed());
+    let failed = body["swarm"].as_object().unwrap().values().filter(|member| member["timeout"] == true).count();
+    assert_eq!((status, failed), (200, 1), "{body}");
+    drop(listener);
+    net.network.start_node(silent).await.unwrap();
+    net.until_hashes(silent, &alice, 0, &[hash_of(&body)]).await;
+    net.network.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn member_that_lost_its_database_pulls_everything() {
     let mut net = Net::start().await;
     let alice = account(4);

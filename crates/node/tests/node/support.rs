@@ -42,7 +42,12 @@ pub(crate) fn owner(account: &Account) -> zwiebel_node::account::Account {
 
 /// One node that is a swarm of its own, without a socket.
 pub(crate) fn lone_node(folder: &Path) -> Arc<Node> {
-    let keys = Arc::new(Keys::from_seed([7; 32]));
+    lone_node_of(folder, [7; 32])
+}
+
+/// The same with keys from this seed.
+pub(crate) fn lone_node_of(folder: &Path, seed: [u8; 32]) -> Arc<Node> {
+    let keys = Arc::new(Keys::from_seed(seed));
     let list = NodeList::new([listed(&keys, 1, Some(SwarmId(0)))]);
     Arc::new(Node::new(keys, Clock::system(), Registry::new(list), &folder.join("messages.sqlite")).unwrap())
 }
