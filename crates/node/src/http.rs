@@ -26,7 +26,6 @@ use crate::registry::VERSION;
 use crate::replication;
 use crate::rpc;
 use crate::rpc::Answer;
-use crate::rpc::run::Origin;
 use crate::serve::ClientIp;
 use crate::sync;
 
@@ -80,10 +79,7 @@ async fn storage_rpc(
         Ok(body) => body,
         Err(answer) => return answer,
     };
-    match rpc::parse::body(&body) {
-        Ok(request) => rpc::run::run(&node, request, Origin::Client).await,
-        Err(answer) => answer,
-    }
+    rpc::answer(&node, &body).await
 }
 
 async fn onion_req(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Answer {

@@ -12,6 +12,8 @@ pub const MESSAGE: usize = 76_800;
 pub const RETRIEVE: i64 = 7_800_000;
 /// Entries of a batch or sequence.
 pub const BATCH: usize = 20;
+/// Requests of clients that one node works on at a time.
+pub const AT_WORK: usize = 128;
 /// Message hashes in one request.
 pub const HASHES: usize = 10_000;
 

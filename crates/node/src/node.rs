@@ -7,6 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use zwiebel_crypto::keys::Ed25519Public;
@@ -48,6 +49,8 @@ pub struct Node {
     pub store: Store,
     pub(crate) transport: Transport,
     pub(crate) clients: RateLimit,
+    /// A slot for every client request at work; onion requests have no address to be limited by.
+    pub(crate) slots: Semaphore,
     /// Rung when copies for a peer may be worth trying at once.
     pub(crate) retry: Notify,
 }
@@ -68,6 +71,7 @@ impl Node {
                 Rate { per_second: 300.0, burst: 600.0 },
                 Rate { per_second: 5_000.0, burst: 10_000.0 },
             ),
+            slots: Semaphore::new(limits::AT_WORK),
             retry: Notify::new(),
         })
     }

@@ -21,7 +21,6 @@ use crate::peer::PeerError;
 use crate::rpc;
 use crate::rpc::Answer;
 use crate::rpc::Body;
-use crate::rpc::run::Origin;
 
 /// Where a packet came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +55,7 @@ async fn handle(node: &Arc<Node>, packet: OuterPacket, arrival: Arrival) -> Answ
     let _ = arrival;
     match peeled {
         Ok((Layer::Final { request, json, base64 }, key)) => {
-            let answer = match rpc::parse::body(&request) {
-                Ok(request) => rpc::run::run(node, request, Origin::Client).await,
-                Err(answer) => answer,
-            };
+            let answer = rpc::answer(node, &request).await;
             sealed(&key, answer, json, base64)
         }
         Ok((Layer::Next { destination, blob, ephemeral, cipher }, _)) => {

@@ -8,7 +8,23 @@ pub mod parse;
 pub mod run;
 pub mod write;
 
+use std::sync::Arc;
+
 use serde_json::Value;
+
+use crate::node::Node;
+
+/// Answers a client's request, or says that there is too much to do.
+pub async fn answer(node: &Arc<Node>, body: &[u8]) -> Answer {
+    let request = match parse::body(body) {
+        Ok(request) => request,
+        Err(answer) => return answer,
+    };
+    match node.slots.try_acquire() {
+        Ok(_slot) => run::run(node, request, run::Origin::Client).await,
+        Err(_) => Answer::error(503, "Server busy, try again later"),
+    }
+}
 
 /// The body of an answer.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,6 +4,7 @@
 mod api;
 mod bad_input;
 mod command_line;
+mod conversation;
 mod gateway;
 mod network;
 mod support;
