@@ -23,6 +23,11 @@ impl Monotone {
         device_now.saturating_add(self.correction)
     }
 
+    /// The engine's time at the last input.
+    pub(crate) const fn now(self) -> u64 {
+        self.last_device.saturating_add(self.correction)
+    }
+
     /// A deadline of the engine on the device clock.
     pub(crate) const fn to_device(self, at: u64) -> u64 {
         at.saturating_sub(self.correction)

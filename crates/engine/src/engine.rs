@@ -24,6 +24,9 @@ use crate::outflow::{Held, Outflow};
 use crate::row::{self, RowError};
 use crate::view::{Connection, MessageId, NetworkView, ViewEvent};
 
+/// The shortest sleep.
+const SOON_MS: u64 = 50;
+
 /// What the driver knows and the engine cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
@@ -110,6 +113,7 @@ impl Engine {
             }
         }
         let now = engine.time.advance(now_ms);
+        engine.net.boot_ms = now;
         let mut rng = rng;
         let mut cx = Cx { now, rng: &mut rng };
         // What was in the outbox is durable and goes out again.
@@ -231,8 +235,10 @@ impl Engine {
         }
     }
 
+    /// The next deadline. Never at once: what is due was done, and what could not be done is looked at again soon.
     fn wake_at(&self) -> Option<u64> {
-        [
+        let soon = self.time.now().saturating_add(SOON_MS);
+        let next = [
             self.out.wake_at(),
             self.flights_wake_at(),
             self.bootstrap_wake_at(),
@@ -245,6 +251,7 @@ impl Engine {
         ]
         .into_iter()
         .flatten()
-        .min()
+        .min();
+        next.map(|at| at.max(soon))
     }
 }

@@ -42,6 +42,7 @@ pub(crate) struct Network {
     pub(crate) pause_until: u64,
     pub(crate) line_failures: u32,
     pub(crate) last_success_ms: Option<u64>,
+    pub(crate) boot_ms: u64,
 }
 
 /// Names of the single rows that belong to the network.

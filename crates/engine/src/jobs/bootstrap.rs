@@ -32,6 +32,9 @@ const MAX_SUGGESTIONS: usize = 20;
 
 impl Engine {
     pub(crate) fn run_bootstrap(&mut self, cx: &mut Cx<'_>) {
+        if self.is_stranded(cx) {
+            self.net.directories.hurry(cx.now);
+        }
         if self.net.directories.in_flight.is_none() && self.net.directories.next_at <= cx.now {
             let id = self.out.http(HttpTarget::Nodes, Vec::new(), LIST_TIMEOUT_MS);
             self.net.directories.in_flight = Some(id);
@@ -46,8 +49,8 @@ impl Engine {
 
     pub(crate) fn bootstrap_wake_at(&self) -> Option<u64> {
         let renew = self.net.paths.list.iter().map(|p| p.built_ms.saturating_add(RENEW_MS)).min();
-        let pause = Some(self.net.pause_until).filter(|at| *at > 0 && self.net.connection != Connection::Online);
-        let tests = self.net.guards.wake_at().map(|at| at.max(self.net.pause_until));
+        let pause = Some(self.net.pause_until).filter(|at| *at > self.time.now());
+        let tests = self.net.guards.wake_at(self.time.now()).map(|at| at.max(self.net.pause_until));
         [self.net.directories.wake_at(), tests, renew, pause].into_iter().flatten().min()
     }
 
@@ -73,7 +76,8 @@ impl Engine {
         if missing > 0 && self.net.guards.is_empty() {
             missing = TESTS; // a first start: the fastest two win
         }
-        while self.net.guards.testing.len() < missing && self.net.guards.has_room() {
+        let may_try = self.net.guards.has_room() && self.net.guards.try_after <= cx.now;
+        while may_try && self.net.guards.testing.len() < missing {
             let near: Vec<Ed25519Public> = self.net.guards.in_use();
             let not: NodeSet = self.net.guards.keys().union(&self.net.guards.testing).copied().collect();
             let Some(key) = self.net.pool.choose(&not, &near, cx.now, cx.rng) else { break };
@@ -113,6 +117,7 @@ impl Engine {
             _ => {
                 self.net.guards.put_off(key, cx.now);
                 if !self.net.guards.keys().contains(&key) {
+                    self.net.guards.candidate_failed(cx.now);
                     self.net.pool.strike(key, cx.now);
                 }
             }
@@ -149,8 +154,8 @@ impl Engine {
         let directory = serde_json::from_slice::<Directory>(&body).ok();
         let nodes = directory.as_ref().and_then(pool::parse_directory);
         let (Some(directory), Some(nodes)) = (directory, nodes) else {
-            self.bad_list(true);
-            return self.net.directories.failed(cx.now);
+            self.net.directories.failed(cx.now);
+            return self.bad_list(!self.net.pool.is_usable());
         };
         self.net.directories.came(cx.now);
         if self.net.connection == Connection::Offline {
@@ -177,14 +182,18 @@ impl Engine {
         self.set_network_row(row);
         self.net.contacts = directory.contacts;
         self.net.contacts.truncate(MAX_SUGGESTIONS);
-        let stranded = self.net.last_success_ms.is_none_or(|at| at.saturating_add(STRANDED_MS) < cx.now)
-            && self.net.connection != Connection::Online
-            && !self.same_nodes(&nodes);
+        let stranded = self.is_stranded(cx) && !self.same_nodes(&nodes);
         if moved || self.net.pool.agreed_ms.is_none() || !self.net.pool.is_usable() || stranded {
             self.net.pool.agreed_ms = None;
             self.replace_pool(nodes);
             self.live.votes.hurry(cx.now);
         }
+    }
+
+    /// Nothing went through for a long time although the gateway answers.
+    fn is_stranded(&self, cx: &Cx<'_>) -> bool {
+        let since = self.net.last_success_ms.unwrap_or(self.net.boot_ms);
+        since.saturating_add(STRANDED_MS) < cx.now && self.net.connection != Connection::Online
     }
 
     /// Whether at least half of this list is known.

@@ -225,3 +225,103 @@ pub(crate) fn cursor_id(bytes: &[u8]) -> Option<(Ed25519Public, i16)> {
     let (node, namespace) = bytes.split_first_chunk::<32>()?;
     Some((Ed25519Public(*node), i16::from_be_bytes(namespace.try_into().ok()?)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::batch::Table;
+    use crate::row::{RowError, decode, encode};
+    use crate::view::Settings;
+
+    fn person(n: u8) -> AccountId {
+        AccountId::from_key(X25519Public([n; 32]))
+    }
+
+    /// One example of every row. If this changes, stores out there cannot be read: raise the row version and read both.
+    #[test]
+    fn layouts_are_frozen() {
+        let id = MessageId { sent_ms: 1_800_000_000_123, author: person(1) };
+        let message = MessageRow {
+            with: person(2),
+            body: "body".into(),
+            quote: Some(id),
+            reactions: vec![(person(3), "🧅".into())],
+            deleted: false,
+            unread: true,
+            state: Some(SendState::Failed(SendFailure::Refused)),
+            hash: Some("hash".into()),
+        };
+        let sealed = Sealed { data: vec![1, 2, 3], hash: "hash".into() };
+        let outbox = |what| OutboxRow {
+            to: person(2),
+            what,
+            sealed: sealed.clone(),
+            ttl_ms: 1,
+            created_ms: 2,
+            failed: true,
+            sync: Some(sealed.clone()),
+        };
+        let contact = ContactRow {
+            display_name: "name".into(),
+            nickname: "nick".into(),
+            picture_url: "url".into(),
+            profile_updated_s: Some(7),
+            approved: true,
+            approved_me: false,
+            blocked: true,
+        };
+        let conversation =
+            ConversationRow { created_ms: 9, draft: "draft".into(), pinned: true, muted: false, listed: true };
+        let orphans = vec![
+            Orphan { target: id, from: person(4), what: OrphanKind::Unsent },
+            Orphan { target: id, from: person(4), what: OrphanKind::Reaction { emoji: "e".into(), remove: true } },
+            Orphan { target: id, from: person(4), what: OrphanKind::Read },
+        ];
+        let node = NodeRow { ed25519: [5; 32], x25519: [6; 32], ip: [1, 2, 3, 4], port: 22021, swarm: u64::MAX - 1 };
+        let lines = [
+            ("contact", encode(&contact)),
+            ("conversation", encode(&conversation)),
+            ("cursor", encode(&CursorRow { last_hash: "hash".into() })),
+            ("cursor key", cursor_bytes(&Ed25519Public([8; 32]), -11)),
+            ("guards", encode(&GuardsRow { guards: vec![GuardRow { ed25519: [5; 32], since_ms: 3 }] })),
+            ("message", encode(&message)),
+            ("message key", message_bytes(&id)),
+            ("network", encode(&NetworkRow { id: "id".into(), name: "name".into(), kind: 2 })),
+            ("nodes", encode(&NodesRow { nodes: vec![node], agreed_ms: 4 })),
+            ("orphans", encode(&orphans)),
+            ("outbox message", encode(&outbox(Outgoing::Message(id)))),
+            ("outbox control", encode(&outbox(Outgoing::Control))),
+            ("outbox sync", encode(&outbox(Outgoing::Sync))),
+            ("outbox delete", encode(&outbox(Outgoing::Delete(vec!["hash".into()])))),
+            ("profile", encode(&ProfileRow { display_name: "name".into(), updated_s: 5 })),
+            ("restore", encode(&RestoreRow { finished: vec![[1; 32]], messages: 6, percent: 50 })),
+            ("settings", encode(&Settings { read_receipts: true, typing_indicators: false })),
+        ];
+        let text: Vec<String> = lines.iter().map(|(name, bytes)| format!("{name}: {}", hex::encode(bytes))).collect();
+        insta::assert_snapshot!(text.join("\n"));
+    }
+
+    #[test]
+    fn rows_and_keys_come_back() {
+        let id = MessageId { sent_ms: 5, author: person(7) };
+        assert_eq!(message_id(&message_bytes(&id)), Some(id));
+        let cursor = (Ed25519Public([8; 32]), -11);
+        assert_eq!(cursor_id(&cursor_bytes(&cursor.0, cursor.1)), Some(cursor));
+        assert_eq!(number(&number_bytes(77)), Some(77));
+        let profile = ProfileRow { display_name: "name".into(), updated_s: 5 };
+        assert_eq!(decode(Table::Meta, &encode(&profile)), Ok(profile));
+    }
+
+    #[test]
+    fn damaged_and_newer_rows_are_told_apart() {
+        let mut bytes = encode(&CursorRow { last_hash: "hash".into() });
+        bytes.push(0);
+        assert_eq!(decode::<CursorRow>(Table::Cursor, &bytes), Err(RowError::Damaged(Table::Cursor)));
+        bytes.pop();
+        *bytes.first_mut().unwrap() = 9;
+        assert_eq!(decode::<CursorRow>(Table::Cursor, &bytes), Err(RowError::Newer(Table::Cursor)));
+        assert_eq!(decode::<CursorRow>(Table::Cursor, &[]), Err(RowError::Damaged(Table::Cursor)));
+    }
+}

@@ -29,6 +29,11 @@ impl Directories {
         self.next_at = now.saturating_add(RETRY_MS.saturating_mul(1 << self.failures.min(6)).min(RETRY_MAX_MS));
     }
 
+    /// The list is wanted sooner, but no more often than a failing one.
+    pub(crate) fn hurry(&mut self, now: u64) {
+        self.next_at = self.next_at.min(now.saturating_add(RETRY_MAX_MS));
+    }
+
     pub(crate) fn wake_at(&self) -> Option<u64> {
         self.in_flight.is_none().then_some(self.next_at)
     }

@@ -23,11 +23,17 @@ const MAX_LOSSES: u8 = 3;
 const RETEST_MS: u64 = 10_000;
 const RETEST_MAX_MS: u64 = 600_000;
 
+/// After a candidate that did not answer; doubled each time.
+const CANDIDATE_MS: u64 = 100;
+
 #[derive(Default)]
 pub(crate) struct Guards {
     list: Vec<Guard>,
     /// Candidates and put-off guards being tested.
     pub(crate) testing: NodeSet,
+    /// No new candidate before this: somebody may be making them fail.
+    pub(crate) try_after: u64,
+    failed_candidates: u32,
 }
 
 struct Guard {
@@ -42,7 +48,7 @@ impl Guards {
     pub(crate) fn load(row: &GuardsRow) -> Self {
         let list =
             row.guards.iter().take(MAX_GUARDS).map(|g| Guard::new(Ed25519Public(g.ed25519), g.since_ms)).collect();
-        Self { list, testing: NodeSet::new() }
+        Self { list, ..Self::default() }
     }
 
     pub(crate) fn row(&self) -> GuardsRow {
@@ -87,6 +93,7 @@ impl Guards {
             guard.losses = 0;
             return false;
         }
+        self.failed_candidates = 0;
         if self.has_room() {
             self.list.push(Guard::new(key, network_now));
             return true;
@@ -103,6 +110,13 @@ impl Guards {
             guard.down = Some((now.saturating_add(wait), times));
             guard.losses = 0;
         }
+    }
+
+    /// Somebody who was to become a guard did not answer: the next one is tried after a growing pause.
+    pub(crate) fn candidate_failed(&mut self, now: u64) {
+        self.failed_candidates = self.failed_candidates.saturating_add(1);
+        let wait = CANDIDATE_MS.saturating_mul(1 << self.failed_candidates.min(8)).min(RETEST_MS);
+        self.try_after = now.saturating_add(wait);
     }
 
     /// The line was down, not the guards: test them again at once.
@@ -131,8 +145,10 @@ impl Guards {
         }
     }
 
-    pub(crate) fn wake_at(&self) -> Option<u64> {
-        self.list.iter().filter(|g| !self.testing.contains(&g.key)).filter_map(|g| g.down.map(|(at, _)| at)).min()
+    pub(crate) fn wake_at(&self, now: u64) -> Option<u64> {
+        let retests = self.list.iter().filter(|g| !self.testing.contains(&g.key)).filter_map(|g| g.down.map(|(at, _)| at));
+        let candidate = (self.in_use().len() < WANTED && self.has_room()).then_some(self.try_after);
+        retests.chain(candidate.filter(|at| *at > now)).min()
     }
 }
 

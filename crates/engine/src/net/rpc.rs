@@ -211,13 +211,13 @@ impl Engine {
                 self.net.pause_until = self.net.pause_until.max(cx.now.saturating_add(RATE_LIMIT_PAUSE_MS));
                 Answer::LineDown
             }
-            "node-timeout" | "unknown-node" => {
+            "node-timeout" | "node-unreachable" | "unknown-node" => {
                 if let Some(path) = flight.path.and_then(|id| self.net.paths.remove(id)) {
                     self.net.guards.put_off(path.guard(), cx.now);
                 }
                 Answer::Lost
             }
-            "too-large" => Answer::Lost,
+            "too-large" | "not-onion" => Answer::Lost,
             _ => self.line_down(cx),
         }
     }
