@@ -255,3 +255,55 @@ impl Engine {
         next.map(|at| at.max(soon))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use rand::SeedableRng;
+    use zwiebel_proto::account::Account;
+
+    use super::*;
+    use crate::model::rows::{ConversationRow, MessageRow, account_bytes, message_bytes};
+
+    fn put<T: serde::Serialize>(table: Table, key: Vec<u8>, value: &T) -> Row {
+        Row { table, key, value: row::encode(value) }
+    }
+
+    #[test]
+    fn ten_thousand_messages_are_loaded_at_once() {
+        let me = Account::from_seed16([1; 16]);
+        let with = Account::from_seed16([2; 16]).id();
+        let mut rows = vec![
+            put(Table::Meta, crate::model::meta::ACCOUNT.to_vec(), me.seed16()),
+            put(Table::Conversation, account_bytes(&with), &ConversationRow { listed: true, ..Default::default() }),
+        ];
+        for n in 0..10_000_u64 {
+            let id = MessageId { sent_ms: n, author: if n % 2 == 0 { me.id() } else { with } };
+            let message = MessageRow {
+                with,
+                body: "A message of ordinary length, as people write them all day long.".to_owned(),
+                quote: None,
+                reactions: Vec::new(),
+                deleted: false,
+                unread: n > 9_000 && n % 2 == 1,
+                state: None,
+                hash: Some("h".repeat(43)),
+            };
+            rows.push(put(Table::Message, message_bytes(&id), &message));
+        }
+        let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+        let mut engine = Engine::boot(Config { local_origin: true }, rows, 1_800_000_000_000, &mut rng).unwrap();
+        let Poll::Effect(Effect::Emit(ViewEvent::Ready(ready))) = engine.poll() else { panic!("Ready comes first") };
+        assert_eq!(ready.conversations.first().unwrap().unread, 500);
+        engine.handle(Input::Command(crate::input::Command::OpenConversation { with }), 1_800_000_000_001, &mut rng);
+        let mut shown = 0;
+        while let Poll::Effect(effect) = engine.poll() {
+            if let Effect::Emit(ViewEvent::Timeline { messages, has_earlier, .. }) = effect {
+                assert!(has_earlier);
+                shown = messages.len();
+            }
+        }
+        assert_eq!(shown, 100);
+    }
+}

@@ -104,11 +104,10 @@ impl Engine {
         let swarm = self.net.swarms.of(&to, &self.net.pool, cx.now);
         let thin = swarm.is_thin();
         let Some(entry) = self.live.sending.entries.get_mut(&number) else { return };
-        let mut member = swarm.choose(&entry.tried, cx.rng);
-        if member.is_none() {
+        if swarm.members.iter().all(|m| entry.tried.contains(&m.key())) {
             entry.tried.clear();
-            member = swarm.choose(&entry.tried, cx.rng);
         }
+        let member = swarm.choose_reachable(&self.net.paths, &entry.tried, &entry.paths, cx.rng);
         entry.next_at = cx.now.saturating_add(WAIT_MS);
         let not = entry.paths.clone();
         if thin {

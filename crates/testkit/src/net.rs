@@ -99,10 +99,10 @@ impl SimNet {
     }
 
     /// Puts bytes into an account's swarm, as anybody can.
-    pub fn inject(&mut self, owner: [u8; 33], data: Vec<u8>, now: u64) {
-        let hash = zwiebel_proto::storage_rpc::message_hash(&owner, zwiebel_proto::storage_rpc::Namespace(0), &data);
+    pub fn inject(&mut self, owner: [u8; 33], data: &[u8], now: u64) {
+        let hash = zwiebel_proto::storage_rpc::message_hash(&owner, zwiebel_proto::storage_rpc::Namespace(0), data);
         for n in self.swarm_of(&owner) {
-            let message = Stored { hash, timestamp: now, expiration: now + 14 * 86_400_000, data: data.clone() };
+            let message = Stored { hash, timestamp: now, expiration: now + 14 * 86_400_000, data: data.to_vec() };
             self.nodes[n].put(owner, message);
         }
     }

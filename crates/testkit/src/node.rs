@@ -114,7 +114,6 @@ impl SimNode {
     }
 
     /// `store` to namespace 0, checked; the message is not taken in yet.
-    #[must_use]
     pub fn check_store(&self, now: u64, params: &Value) -> Result<([u8; 33], Stored), (u16, Value)> {
         let owner = owner(params).ok_or((400, Value::from("invalid request")))?;
         let timestamp = params["timestamp"].as_u64().unwrap_or(0);
@@ -133,7 +132,6 @@ impl SimNode {
     }
 
     /// `delete`, checked.
-    #[must_use]
     pub fn check_delete(&self, params: &Value) -> Result<([u8; 33], Vec<MessageHash>), (u16, Value)> {
         let (Some(owner), Some(key)) = (owner(params), signer(params)) else {
             return Err((400, "invalid request".into()));

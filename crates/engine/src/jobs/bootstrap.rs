@@ -134,7 +134,10 @@ impl Engine {
         let all: NodeSet = guards.iter().copied().collect();
         for guard in guards {
             if !self.net.paths.list.iter().any(|path| path.guard() == guard) {
-                self.net.paths.build(&self.net.pool, guard, &all, cx.now, cx.rng);
+                let built = self.net.paths.build(&self.net.pool, guard, &all, cx.now, cx.rng);
+                if let Some(path) = built {
+                    self.probe(cx, path, None);
+                }
             }
         }
     }

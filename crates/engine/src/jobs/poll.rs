@@ -28,6 +28,9 @@ const REDRAW: u32 = 20;
 /// Members polled in turn.
 const PAIR: usize = 2;
 
+/// Polls at once, when the earlier ones stay unanswered.
+const MAX_FLYING: usize = 3;
+
 /// The page is told of a poll at most this often.
 const SHOW_MS: u64 = 10_000;
 
@@ -60,7 +63,7 @@ impl Engine {
         }
         let poller = &self.live.poller;
         let slow = poller.flying.values().all(|(_, sent)| sent.saturating_add(SLOW_MS) <= cx.now);
-        if !slow || poller.flying.len() >= PAIR {
+        if !slow || poller.flying.len() >= MAX_FLYING {
             return;
         }
         self.poll_once(cx);
@@ -109,15 +112,18 @@ impl Engine {
             not.insert(new.key());
             poller.pair.push(new.key());
         }
-        let free = |key: &&Ed25519Public| !busy.contains(key) && !finished.contains(key);
-        let paths = &self.net.paths;
-        let reachable = |key: &&Ed25519Public| paths.list.iter().any(|p| !p.contains(key));
         let turn = usize::try_from(poller.turns).unwrap_or(0) % PAIR;
-        let order = poller.pair.iter().cycle().skip(turn).take(PAIR);
-        let best: Vec<&Ed25519Public> = order.filter(free).collect();
-        let chosen = best.iter().copied().find(reachable).copied();
-        let key = chosen.or_else(|| swarm.members.iter().map(NodeRow::key).find(|k| free(&k) && reachable(&k)))?;
-        swarm.members.iter().find(|m| m.key() == key).copied()
+        let order: Vec<Ed25519Public> = poller.pair.iter().cycle().skip(turn).take(PAIR).copied().collect();
+        let free = |key: &Ed25519Public| !busy.contains(key) && !finished.contains(key);
+        let well = |key: &Ed25519Public| free(key) && self.net.paths.reach(key, &[]) == Some(0);
+        let key = order.iter().copied().find(|key| well(key));
+        match key {
+            Some(key) => swarm.members.iter().find(|m| m.key() == key).copied(),
+            None => {
+                let not: NodeSet = busy.union(&finished).copied().collect();
+                swarm.choose_reachable(&self.net.paths, &not, &[], cx.rng)
+            }
+        }
     }
 
     pub(crate) fn poll_came(&mut self, cx: &mut Cx<'_>, id: RequestId, member: Ed25519Public, answer: Answer) {
@@ -213,7 +219,7 @@ impl Engine {
 
     pub(crate) fn poller_wake_at(&self) -> Option<u64> {
         let runs = self.model.account.is_some() && !self.net.paths.list.is_empty() && !self.out.is_failing();
-        let full = self.live.poller.flying.len() >= PAIR || self.live.clock_check.is_busy();
+        let full = self.live.poller.flying.len() >= MAX_FLYING || self.live.clock_check.is_busy();
         (runs && !full).then(|| self.live.poller.next_at.max(self.net.pause_until))
     }
 }

@@ -18,7 +18,7 @@ const MAX_GUARDS: usize = 6;
 const KEEP_MS: u64 = 28 * 24 * 3_600_000;
 
 /// Lost paths in a row before a guard is put off.
-const MAX_LOSSES: u8 = 3;
+const MAX_LOSSES: u8 = 2;
 
 const RETEST_MS: u64 = 10_000;
 const RETEST_MAX_MS: u64 = 600_000;
@@ -146,7 +146,8 @@ impl Guards {
     }
 
     pub(crate) fn wake_at(&self, now: u64) -> Option<u64> {
-        let retests = self.list.iter().filter(|g| !self.testing.contains(&g.key)).filter_map(|g| g.down.map(|(at, _)| at));
+        let retests =
+            self.list.iter().filter(|g| !self.testing.contains(&g.key)).filter_map(|g| g.down.map(|(at, _)| at));
         let candidate = (self.in_use().len() < WANTED && self.has_room()).then_some(self.try_after);
         retests.chain(candidate.filter(|at| *at > now)).min()
     }

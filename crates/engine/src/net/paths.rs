@@ -30,7 +30,7 @@ pub(crate) struct Path {
     pub(crate) id: u64,
     pub(crate) hops: [Ed25519Public; 3],
     pub(crate) built_ms: u64,
-    /// A request has gone unanswered for a while: others first.
+    /// New, or a request has gone unanswered for a while: others first, until a probe is answered.
     pub(crate) suspect: bool,
     /// Destinations that failed since the last success.
     silent: BTreeSet<Ed25519Public>,
@@ -59,9 +59,18 @@ impl Path {
     pub(crate) fn contains(&self, key: &Ed25519Public) -> bool {
         self.hops.contains(key)
     }
+
+    /// A path that was tried already is better than one nobody heard from.
+    fn rank(&self, not: &[u64]) -> u8 {
+        u8::from(not.contains(&self.id)).saturating_add(u8::from(self.suspect).saturating_mul(2))
+    }
 }
 
 impl Paths {
+    pub(crate) fn get(&self, id: u64) -> Option<&Path> {
+        self.list.iter().find(|p| p.id == id)
+    }
+
     fn get_mut(&mut self, id: u64) -> Option<&mut Path> {
         self.list.iter_mut().find(|p| p.id == id)
     }
@@ -71,19 +80,22 @@ impl Paths {
         Some(self.list.remove(at))
     }
 
-    /// A path to this destination, if there is one that does not contain it: never one of `not` if it can be helped,
-    /// never a suspect one if it can be helped.
+    /// The best path to this destination, if there is one that does not contain it.
     pub(crate) fn choose(
         &self,
         destination: &Ed25519Public,
         not: &[u64],
         rng: &mut dyn rand_core::CryptoRng,
     ) -> Option<&Path> {
-        let all: Vec<&Path> = self.list.iter().filter(|p| !p.contains(destination)).collect();
-        let ranked = |keep: &dyn Fn(&Path) -> bool| -> Vec<&Path> { all.iter().filter(|p| keep(p)).copied().collect() };
-        let best = ranked(&|p| !p.suspect && !not.contains(&p.id));
-        let good = if best.is_empty() { ranked(&|p| !not.contains(&p.id)) } else { best };
-        pick(if good.is_empty() { &all } else { &good }, rng).copied()
+        let best = self.reach(destination, not)?;
+        let fits = |p: &&Path| !p.contains(destination) && p.rank(not) == best;
+        let all: Vec<&Path> = self.list.iter().filter(fits).collect();
+        pick(&all, rng).copied()
+    }
+
+    /// How well a destination can be reached, 0 being best; `None`: not at all.
+    pub(crate) fn reach(&self, destination: &Ed25519Public, not: &[u64]) -> Option<u8> {
+        self.list.iter().filter(|p| !p.contains(destination)).map(|p| p.rank(not)).min()
     }
 
     /// Builds a path on this guard.
@@ -105,7 +117,7 @@ impl Paths {
             id: self.next,
             hops: [guard, first, second],
             built_ms: now,
-            suspect: false,
+            suspect: true,
             silent: BTreeSet::new(),
             failures: 0,
             repaired_ms: None,
@@ -160,7 +172,6 @@ impl Paths {
             *hop = new;
         }
         path.repaired_ms = Some(now);
-        path.suspect = false;
         Repair::Done
     }
 }

@@ -38,6 +38,8 @@ const RATE_LIMIT_PAUSE_MS: u64 = 2_000;
 pub(crate) enum Purpose {
     /// `info` straight to a guard.
     GuardTest,
+    /// `info` through a path nobody has heard from.
+    Probe,
     Vote,
     Clock,
     Poll,
@@ -77,10 +79,34 @@ impl Engine {
         request: &Value,
         not: &[u64],
     ) -> Option<RequestId> {
-        let path = self.net.paths.choose(&node.key(), not, cx.rng)?;
-        let (id, keys) = (path.id, path.hops);
+        let path = self.net.paths.choose(&node.key(), not, cx.rng)?.id;
+        self.ask_through(cx, purpose, path, node, request)
+    }
+
+    fn ask_through(
+        &mut self,
+        cx: &mut Cx<'_>,
+        purpose: Purpose,
+        path: u64,
+        node: &NodeRow,
+        request: &Value,
+    ) -> Option<RequestId> {
+        let keys = self.net.paths.get(path)?.hops;
         let hops: Option<Vec<Hop>> = keys.iter().map(|key| self.net.pool.get(key).map(hop)).collect();
-        self.launch(cx, purpose, Some(id), &hops?, node, request)
+        self.launch(cx, purpose, Some(path), &hops?, node, request)
+    }
+
+    /// Asks whether a path carries, by way of a node that has nothing to do with what made it suspect.
+    pub(crate) fn probe(&mut self, cx: &mut Cx<'_>, path: u64, not: Option<Ed25519Public>) {
+        let known = |f: &Flight| f.purpose == Purpose::Probe && f.path == Some(path);
+        if self.net.flights.values().any(known) {
+            return;
+        }
+        let Some(hops) = self.net.paths.get(path).map(super::paths::Path::nodes) else { return };
+        let avoid: NodeSet = hops.into_iter().chain(not).collect();
+        if let Some(node) = any_node(self, &avoid, cx.now, cx.rng) {
+            self.ask_through(cx, Purpose::Probe, path, &node, &crate::wire::info());
+        }
     }
 
     /// `info` straight to a guard: it learns nothing but that somebody wants to use it (service-nodes 9.5).
@@ -122,6 +148,7 @@ impl Engine {
     fn dispatch(&mut self, cx: &mut Cx<'_>, id: RequestId, flight: &Flight, answer: Answer) {
         match flight.purpose {
             Purpose::GuardTest => self.guard_tested(cx, flight.destination, answer),
+            Purpose::Probe => self.probe_came(cx, flight, answer),
             Purpose::Vote => self.vote_came(cx, id, answer),
             Purpose::Clock => self.clock_came(cx, id, flight.destination, answer),
             Purpose::Poll => self.poll_came(cx, id, flight.destination, answer),
@@ -130,19 +157,40 @@ impl Engine {
         }
     }
 
-    /// Requests that became slow, or whose end the driver never reported.
+    fn probe_came(&mut self, cx: &Cx<'_>, flight: &Flight, answer: Answer) {
+        match (answer, flight.path) {
+            (Answer::Reply { status: 200, body, sent_ms }, _) => {
+                self.sample_clock(cx, flight.destination, &body, sent_ms);
+            }
+            (Answer::Lost, Some(path)) if self.net.paths.get(path).is_some_and(|p| p.suspect) => {
+                self.give_up_path(cx, path);
+            }
+            _ => {}
+        }
+    }
+
+    /// Requests that became slow, or whose end the driver never reported. Two destinations that stay silent through the
+    /// same path, one of them asked only because of the other, end it.
     pub(crate) fn expire_flights(&mut self, cx: &mut Cx<'_>) {
-        let mut over = Vec::new();
+        let (mut over, mut slow) = (Vec::new(), Vec::new());
         for (id, flight) in &mut self.net.flights {
             let age = cx.now.saturating_sub(flight.sent_ms);
             if age >= SLOW_MS && !flight.slow {
                 flight.slow = true;
-                if let Some(path) = flight.path {
-                    self.net.paths.suspect(path);
-                }
+                slow.extend(flight.path.map(|path| (path, flight.purpose, flight.destination)));
             }
             if age >= u64::from(TIMEOUT_MS).saturating_add(GRACE_MS) {
                 over.push(*id);
+            }
+        }
+        for (path, purpose, destination) in slow {
+            if purpose == Purpose::Probe {
+                if self.net.paths.get(path).is_some_and(|p| p.suspect) {
+                    self.give_up_path(cx, path);
+                }
+            } else {
+                self.net.paths.suspect(path);
+                self.probe(cx, path, Some(destination));
             }
         }
         for id in over {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::swarm::{self, SwarmId};
 
+use super::paths::Paths;
 use super::pool::Pool;
 use super::{NodeSet, Owner, pick};
 use crate::model::rows::NodeRow;
@@ -78,6 +79,20 @@ impl Swarm {
         let left: Vec<NodeRow> = self.members.iter().filter(|m| !not.contains(&m.key())).copied().collect();
         let best: Vec<NodeRow> = left.iter().filter(|m| !self.strikes.contains_key(&m.key())).copied().collect();
         pick(if best.is_empty() { &left } else { &best }, rng).copied()
+    }
+
+    /// The same, of those that are reached best.
+    pub(crate) fn choose_reachable(
+        &self,
+        paths: &Paths,
+        not: &NodeSet,
+        not_paths: &[u64],
+        rng: &mut dyn rand_core::CryptoRng,
+    ) -> Option<NodeRow> {
+        let reach = |m: &NodeRow| paths.reach(&m.key(), not_paths);
+        let best = self.members.iter().filter(|m| !not.contains(&m.key())).filter_map(reach).min()?;
+        let worse = self.members.iter().filter(|m| reach(m) != Some(best)).map(NodeRow::key);
+        self.choose(&not.iter().copied().chain(worse).collect(), rng)
     }
 
     /// The member answered badly or not at all; after some times it is left out.
