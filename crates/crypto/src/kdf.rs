@@ -3,6 +3,7 @@
 //! Inputs come in parts so that callers never have to join secrets in a buffer of their own. What it does not know:
 //! what the keys are for; that is in the labels.
 
+use argon2::{Algorithm, Argon2, Params, Version};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -50,6 +51,19 @@ pub fn short_digest<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut out = [0; N];
     out.iter_mut().zip(digest(parts)).for_each(|(to, from)| *to = from);
     out
+}
+
+/// Argon2id (RFC 9106) with one lane and 32 bytes of output: slow and memory-hard on purpose. `None` if there is not
+/// enough memory, or if the parameters are outside the standard (at least 8 KiB and one pass).
+///
+/// It takes its memory at once: in a browser it belongs into a worker of its own, because wasm memory never shrinks.
+#[must_use]
+pub fn argon2id(password: &[u8], salt: &[u8; 16], kibibytes: u32, passes: u32) -> Option<Secret<32>> {
+    let params = Params::new(kibibytes, passes, 1, Some(BLOCK)).ok()?;
+    let mut out = Zeroizing::new([0; BLOCK]);
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    argon.hash_password_into(password, salt, out.as_mut_slice()).ok()?;
+    Some(Secret::new(*out))
 }
 
 /// `HMAC-SHA-256(key, parts)`.

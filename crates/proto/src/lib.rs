@@ -16,6 +16,7 @@ pub mod phrase;
 pub mod storage_rpc;
 pub mod swarm;
 mod wire;
+pub mod zr1;
 
 #[cfg(test)]
 mod testing;

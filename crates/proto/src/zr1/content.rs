@@ -1,0 +1,264 @@
+//! What a container's payload says: a message with its identity, and acknowledgements (6.5).
+//!
+//! A protobuf inside the encryption. The message itself is an unchanged Session `Content` ([`crate::content`]) in
+//! [`Message::session_content`]. A message is identified by sender, conversation and [`MessageId`] together, never by
+//! the id alone: else a contact could suppress somebody else's message.
+//!
+//! What it does not know: which kinds are accepted from whom; that is the engine's table.
+
+use std::fmt;
+
+use prost::Message as _;
+use thiserror::Error;
+use zwiebel_crypto::ratchet::ContainerId;
+
+use super::mailbox::MAX_BLOB;
+
+/// Acknowledgements in one message: ids of 16 bytes, so a long silence still fits a small envelope several times.
+pub const MAX_ACKS: usize = 512;
+/// Negative acknowledgements in one message (6.6).
+pub const MAX_NACKS: usize = 20;
+
+/// Names a message, together with its sender and conversation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId(pub [u8; 16]);
+
+/// What a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentKind {
+    /// Said to a contact.
+    Chat,
+    /// Said to a contact by another device of ours.
+    SyncSent,
+    /// Acknowledgements, manifests, warnings.
+    Control,
+    /// A new or renewed device presents itself.
+    Hello,
+    /// Keys of an archive.
+    History,
+    /// What a sibling received and we did not.
+    SiblingForward,
+    /// Said to a private group.
+    Group,
+}
+
+/// A manifest as one side knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ManifestHint {
+    /// Its sequence number.
+    pub seq: u64,
+    /// The first half of its hash.
+    pub hash: [u8; 16],
+}
+
+/// What a device says when it presents itself after a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hello {
+    /// It asks for what was acknowledged since then.
+    pub since_ms: Option<u64>,
+    /// The device it was before.
+    pub predecessor: Option<[u8; 16]>,
+}
+
+/// The content of a payload.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its name.
+    pub id: MessageId,
+    /// When this container was made; strictly rising for each sending device.
+    pub sent_at_ms: u64,
+    /// The sender's account: prefix and key. Must be the session's.
+    pub from: [u8; 33],
+    /// The account or group it is for. Must be ours.
+    pub to: [u8; 33],
+    /// What it is for.
+    pub kind: ContentKind,
+    /// An unchanged Session `Content`.
+    pub session_content: Option<Vec<u8>>,
+    /// Messages that have arrived.
+    pub acks: Vec<MessageId>,
+    /// Containers that could not be read.
+    pub nacks: Vec<ContainerId>,
+    /// The sender's own manifest.
+    pub mine: Option<ManifestHint>,
+    /// The receiver's manifest as the sender knows it.
+    pub yours: Option<ManifestHint>,
+    /// A manifest the receiver should fetch.
+    pub manifest: Option<Vec<u8>>,
+    /// See [`Hello`].
+    pub hello: Option<Hello>,
+    /// State between own devices; the engine's format.
+    pub sync: Option<Vec<u8>>,
+    /// How often the message has been sent before.
+    pub resend: u32,
+}
+
+/// A payload that is not a content of this protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the payload is not understood")]
+pub struct MalformedContent;
+
+/// Encodes a content.
+#[must_use]
+pub fn encode(message: &Message) -> Vec<u8> {
+    Wire {
+        msg_id: message.id.0.to_vec(),
+        sent_at: message.sent_at_ms,
+        from: message.from.to_vec(),
+        to: message.to.to_vec(),
+        kind: message.kind.to_number(),
+        session_content: message.session_content.clone(),
+        ack: message.acks.iter().map(|id| id.0.to_vec()).collect(),
+        nack: message.nacks.iter().map(|id| id.0.to_vec()).collect(),
+        mine: message.mine.as_ref().map(WireHint::new),
+        yours: message.yours.as_ref().map(WireHint::new),
+        manifest_blob: message.manifest.clone(),
+        hello: message
+            .hello
+            .map(|hello| WireHello { since: hello.since_ms, predecessor: hello.predecessor.map(|id| id.to_vec()) }),
+        sync: message.sync.clone(),
+        resend_no: message.resend,
+    }
+    .encode_to_vec()
+}
+
+/// Decodes a content; fields of later versions are ignored.
+///
+/// # Errors
+/// [`MalformedContent`]
+pub fn decode(payload: &[u8]) -> Result<Message, MalformedContent> {
+    if payload.len() > MAX_BLOB {
+        return Err(MalformedContent);
+    }
+    let wire = Wire::decode(payload).map_err(|_| MalformedContent)?;
+    if wire.ack.len() > MAX_ACKS || wire.nack.len() > MAX_NACKS {
+        return Err(MalformedContent);
+    }
+    let acks = wire.ack.iter().map(|id| array(id).map(MessageId)).collect::<Result<_, _>>()?;
+    let nacks = wire.nack.iter().map(|id| array(id).map(ContainerId)).collect::<Result<_, _>>()?;
+    Ok(Message {
+        id: MessageId(array(&wire.msg_id)?),
+        sent_at_ms: wire.sent_at,
+        from: array(&wire.from)?,
+        to: array(&wire.to)?,
+        kind: ContentKind::from_number(wire.kind).ok_or(MalformedContent)?,
+        session_content: wire.session_content,
+        acks,
+        nacks,
+        mine: wire.mine.map(|hint| hint.parse()).transpose()?,
+        yours: wire.yours.map(|hint| hint.parse()).transpose()?,
+        manifest: wire.manifest_blob,
+        hello: wire.hello.map(|hello| hello.parse()).transpose()?,
+        sync: wire.sync,
+        resend: wire.resend_no,
+    })
+}
+
+impl ContentKind {
+    const fn to_number(self) -> u32 {
+        match self {
+            Self::Chat => 1,
+            Self::SyncSent => 2,
+            Self::Control => 3,
+            Self::Hello => 4,
+            Self::History => 5,
+            Self::SiblingForward => 6,
+            Self::Group => 7,
+        }
+    }
+
+    const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::Chat),
+            2 => Some(Self::SyncSent),
+            3 => Some(Self::Control),
+            4 => Some(Self::Hello),
+            5 => Some(Self::History),
+            6 => Some(Self::SiblingForward),
+            7 => Some(Self::Group),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Wire {
+    #[prost(bytes = "vec", tag = "1")]
+    msg_id: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    sent_at: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    from: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    to: Vec<u8>,
+    #[prost(uint32, tag = "5")]
+    kind: u32,
+    #[prost(bytes = "vec", optional, tag = "6")]
+    session_content: Option<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    ack: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "8")]
+    nack: Vec<Vec<u8>>,
+    #[prost(message, optional, tag = "9")]
+    mine: Option<WireHint>,
+    #[prost(message, optional, tag = "10")]
+    yours: Option<WireHint>,
+    #[prost(bytes = "vec", optional, tag = "11")]
+    manifest_blob: Option<Vec<u8>>,
+    #[prost(message, optional, tag = "12")]
+    hello: Option<WireHello>,
+    #[prost(bytes = "vec", optional, tag = "13")]
+    sync: Option<Vec<u8>>,
+    #[prost(uint32, tag = "14")]
+    resend_no: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireHint {
+    #[prost(uint64, tag = "1")]
+    seq: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    hash16: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireHello {
+    #[prost(uint64, optional, tag = "1")]
+    since: Option<u64>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    predecessor: Option<Vec<u8>>,
+}
+
+impl WireHint {
+    fn new(hint: &ManifestHint) -> Self {
+        Self { seq: hint.seq, hash16: hint.hash.to_vec() }
+    }
+
+    fn parse(&self) -> Result<ManifestHint, MalformedContent> {
+        Ok(ManifestHint { seq: self.seq, hash: array(&self.hash16)? })
+    }
+}
+
+impl WireHello {
+    fn parse(&self) -> Result<Hello, MalformedContent> {
+        let predecessor = self.predecessor.as_deref().map(array).transpose()?;
+        Ok(Hello { since_ms: self.since, predecessor })
+    }
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], MalformedContent> {
+    bytes.try_into().map_err(|_| MalformedContent)
+}
+
+/// Redacted: contents and ids do not belong in logs.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MessageId(..)")
+    }
+}
