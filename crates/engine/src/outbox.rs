@@ -166,7 +166,9 @@ impl Engine {
                 self.again(cx, number);
             }
             Answer::Reply { status: 406 | 425, .. } => {
-                self.live.clock_check.want();
+                if !self.live.clock_check.want(cx.now) {
+                    self.net.pool.strike(member, cx.now);
+                }
                 self.member_failed(cx, number, &row, member);
             }
             Answer::Reply { status: 400 | 401 | 413, .. } => self.refused(cx, number, &row, member),

@@ -12,8 +12,8 @@ use crate::net::rpc::{Answer, Purpose, any_node};
 
 const ASKED: usize = 3;
 
-/// Not more often than this, whoever complains.
-const MIN_PAUSE_MS: u64 = 5_000;
+/// Who complains within this time after a check has a wrong clock itself.
+const BELIEVED_MS: u64 = 20_000;
 
 #[derive(Default)]
 pub(crate) struct ClockCheck {
@@ -23,8 +23,12 @@ pub(crate) struct ClockCheck {
 }
 
 impl ClockCheck {
-    pub(crate) const fn want(&mut self) {
-        self.wanted = true;
+    /// A node says that our time is wrong. False if that was checked only just now: then its own is.
+    pub(crate) const fn want(&mut self, now: u64) -> bool {
+        if self.next_at <= now {
+            self.wanted = true;
+        }
+        self.wanted
     }
 
     /// Nothing should be signed just now.
@@ -33,7 +37,7 @@ impl ClockCheck {
     }
 
     pub(crate) fn wake_at(&self) -> Option<u64> {
-        (self.wanted && self.flying.is_empty()).then_some(self.next_at)
+        (self.wanted && self.flying.is_empty()).then_some(self.next_at) // waits only for a path
     }
 }
 
@@ -44,7 +48,7 @@ impl Engine {
             return;
         }
         self.live.clock_check.wanted = false;
-        self.live.clock_check.next_at = cx.now.saturating_add(MIN_PAUSE_MS);
+        self.live.clock_check.next_at = cx.now.saturating_add(BELIEVED_MS);
         self.net.clock.distrust();
         let mut asked = NodeSet::new();
         for _ in 0..ASKED {

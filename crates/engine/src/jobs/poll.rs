@@ -192,7 +192,9 @@ impl Engine {
                 self.live.poller.next_at = cx.now.saturating_add(RETRY_MS);
             }
             406 | 425 => {
-                self.live.clock_check.want();
+                if !self.live.clock_check.want(cx.now) {
+                    self.net.pool.strike(member, cx.now);
+                }
                 self.poll_failed(cx, member);
             }
             _ => {
