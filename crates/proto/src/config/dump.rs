@@ -34,7 +34,7 @@ impl Object {
             (b"+".to_vec(), Bencode::Dict(bencode::Dict::new())),
         ]);
         if let Some(edits) = edits {
-            encode_edits(edits, &mut entries);
+            encode_edits(edits, matches!(self.state, State::Dirty(..)), &mut entries);
         }
         Bencode::Dict(entries).encode()
     }
@@ -72,8 +72,10 @@ impl Object {
     }
 }
 
-fn encode_edits(edits: &Edits, entries: &mut bencode::Dict) {
-    entries.insert(b"before".to_vec(), Bencode::Dict(tree::encode(&edits.before)));
+fn encode_edits(edits: &Edits, with_before: bool, entries: &mut bencode::Dict) {
+    if with_before || !edits.before.is_empty() {
+        entries.insert(b"before".to_vec(), Bencode::Dict(tree::encode(&edits.before)));
+    }
     if !edits.shared.is_empty() {
         entries.insert(b"shared".to_vec(), Bencode::Dict(tree::encode(&edits.shared)));
     }

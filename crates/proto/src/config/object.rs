@@ -1,11 +1,12 @@
 //! The life of one config: edits, merges, pushes (session-config 4, 5.3, 7.1).
 //!
-//! Knows no fields: those are views on top. Three rules go beyond the reference, all so that nothing is lost:
+//! Knows no fields: those are views on top. Four rules differ from the reference, all so that nothing is lost:
 //! * only hashes computed here from received or written bytes are ever named, as current or as obsolete, and a
 //!   [`Push`] cannot name what it stores (5.3 describes the fault this excludes);
 //! * a message read back that is our own confirms it;
 //! * edits that no other device has seen are made again if a merge dropped them without a rival edit: because they are
-//!   too old by their number, or because the whole diff of a live merge (5.3) covered them.
+//!   too old by their number, or because the whole diff of a merge by the reference (5.3) covered them;
+//! * our own merges have no such diff.
 
 use std::collections::BTreeSet;
 
@@ -20,6 +21,11 @@ use super::{ConfigError, Kind, multipart, seal, wrap};
 use crate::account::Account;
 use crate::envelope::MAX_DATA;
 use crate::storage_rpc::{MessageHash, Namespace, message_hash};
+
+/// The most hashes kept for deletion; more than a config in parts has.
+const MAX_OBSOLETE: usize = 600;
+/// The most copies of the present version whose hashes are kept, beyond those of its own parts.
+const MAX_COPIES: usize = 4;
 
 /// A config of any kind.
 #[derive(Clone)]
@@ -248,9 +254,13 @@ impl Object {
         }
     }
 
-    /// What is current is not obsolete.
+    /// What is current is not obsolete, and neither grows without bound: a node could show old versions in ever other
+    /// shells. What is forgotten here is not deleted but expires.
     fn settle(&mut self) {
         self.obsolete.retain(|hash| !self.current.contains(hash));
+        while self.obsolete.len() > MAX_OBSOLETE {
+            self.obsolete.pop_last();
+        }
     }
 
     // Merging
@@ -327,8 +337,11 @@ impl Object {
         for candidate in candidates {
             let is_winner = Some(candidate.encoded.version) == winner;
             stored_as_winner |= is_winner;
-            let list = if is_winner { &mut self.current } else { &mut self.obsolete };
-            list.extend(&candidate.hashes);
+            if !is_winner {
+                self.obsolete.extend(&candidate.hashes);
+            } else if candidate.hashes.len() > 1 || self.current.len() < MAX_COPIES {
+                self.current.extend(&candidate.hashes);
+            }
         }
         match merged {
             Merged::Unchanged(_) if own_stays && !stored_as_winner => return,
@@ -343,12 +356,15 @@ impl Object {
         }
     }
 
-    /// A version made by merging: it has to be pushed.
+    /// A version made by merging: it has to be pushed. Its own diff is empty.
+    ///
+    /// The reference writes the diff of the whole data here, unless edits were pending. Such a diff claims every key,
+    /// and when that version meets a third one, edits of keys it never meant to touch are lost (a test shows it). The
+    /// price of not doing so: with a device of the reference merging the same at the same moment, one more merge.
     fn adopt_merge(&mut self, message: Message, candidates: &[Candidate]) {
-        // The reference starts from nothing here unless edits were pending. Equal bytes on all devices need the same.
-        let before = if matches!(self.state, State::Dirty(..)) { message.data.clone() } else { Dict::new() };
         let other = candidates.iter().map(|candidate| &candidate.encoded).max_by_key(|encoded| encoded.version);
         let shared = other.map(|encoded| encoded.message.data.clone()).unwrap_or_default();
+        let before = message.data.clone();
         self.state = State::Dirty(message, Edits { before, shared, pushed: None });
     }
 

@@ -237,6 +237,20 @@ fn merges_match() {
     }
 }
 
+/// The merges of live objects in the vectors: ours with the diff that the reference writes (5.3), or with none.
+#[test]
+fn live_merges_match() {
+    let vectors = vectors();
+    let story = &vectors["user_profile"];
+    let step2 = ["step2_device_a", "step2_device_b"].map(|step| decode(&story[step]["plaintext_hex"]));
+    let Some(Merged::New(mut merged)) = merge::merge(&step2.iter().collect::<Vec<_>>()) else { panic!("no merge") };
+    merged.diff = diff::between(&Dict::new(), &merged.data);
+    let expected = &story["step3_merged_both_devices_identical"];
+    let encoded = merged.encode();
+    assert_eq!(encoded.bytes, unhex(&expected["plaintext_hex"]));
+    assert_eq!(encoded.version.hash.to_vec(), unhex(&expected["hash_hex"]));
+}
+
 #[test]
 fn signed_message_is_read() {
     let case = &vectors()["signed_message"];
