@@ -110,7 +110,7 @@ async fn from_node(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body
         Err(answer) => return answer,
     };
     let list = node.registry.list();
-    let Some(request) = node.transport.open(&node.keys, &node.clock, &list, &body) else {
+    let Some(request) = node.transport.open(&node.clock, &list, &body) else {
         return Answer::error(403, "refused");
     };
     let answer = match request.method.as_str() {
@@ -120,7 +120,7 @@ async fn from_node(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body
     };
     let status = answer.status;
     let answer = PeerAnswer { status, body: answer.into_bytes().0 };
-    match node.transport.seal_answer(&node.keys, &list, &request, &answer) {
+    match node.transport.seal_answer(&list, &request, &answer) {
         Some(sealed) => Answer { status: 200, body: rpc::Body::Bytes(sealed) },
         None => Answer::error(500, "request failed"),
     }

@@ -62,7 +62,7 @@ impl Node {
     /// If the database or the HTTP client cannot be made.
     pub fn new(keys: Arc<Keys>, clock: Clock, registry: Registry, database: &Path) -> Result<Self, NodeError> {
         Ok(Self {
-            transport: Transport::new(tls::client()?),
+            transport: Transport::new(Arc::clone(&keys), tls::client()?),
             keys,
             clock,
             registry,

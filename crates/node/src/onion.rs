@@ -89,7 +89,7 @@ async fn pass_on(node: &Node, destination: &zwiebel_crypto::keys::Ed25519Public,
     };
     let body = packet.encode_hop();
     let outgoing = Outgoing { method: "onion_request", header: Map::new(), body: &body, timeout: limits::HOP_TIMEOUT };
-    match node.transport.call(&node.keys, &node.clock, next, outgoing).await {
+    match node.transport.call(&node.clock, next, outgoing).await {
         Ok(PeerAnswer { status: 200, body }) => Answer { status: 200, body: Body::Bytes(body) },
         Ok(PeerAnswer { status, body }) => {
             Answer::error(known_status(status), String::from_utf8_lossy(&body).into_owned())

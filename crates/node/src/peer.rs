@@ -6,6 +6,7 @@
 //! Who the sender is follows from the key: only two nodes can make or read it. Knows nothing of what the methods mean.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -74,32 +75,27 @@ pub struct Outgoing<'a> {
 
 type PairKey = Zeroizing<[u8; 32]>;
 
-/// Connections to peers and the keys shared with them.
+/// One node's connections to its peers and the keys it shares with them.
 #[derive(Debug)]
 pub struct Transport {
+    keys: Arc<Keys>,
     http: reqwest::Client,
     pairs: Mutex<HashMap<X25519Public, PairKey>>,
 }
 
 impl Transport {
-    /// A transport over this client.
+    /// The transport of the node with these keys, over this client.
     #[must_use]
-    pub fn new(http: reqwest::Client) -> Self {
-        Self { http, pairs: Mutex::default() }
+    pub fn new(keys: Arc<Keys>, http: reqwest::Client) -> Self {
+        Self { keys, http, pairs: Mutex::default() }
     }
 
     /// Asks a peer.
     ///
     /// # Errors
     /// If no readable answer came.
-    pub async fn call(
-        &self,
-        keys: &Keys,
-        clock: &Clock,
-        to: &ListedNode,
-        outgoing: Outgoing<'_>,
-    ) -> Result<PeerAnswer, PeerError> {
-        let key = self.pair(keys, &to.x25519).ok_or(PeerError::Unreachable)?;
+    pub async fn call(&self, clock: &Clock, to: &ListedNode, outgoing: Outgoing<'_>) -> Result<PeerAnswer, PeerError> {
+        let key = self.pair(&to.x25519).ok_or(PeerError::Unreachable)?;
         let mut header = outgoing.header;
         header.insert("method".to_owned(), outgoing.method.into());
         header.insert("at".to_owned(), clock.now().into());
@@ -108,7 +104,7 @@ impl Transport {
         let inside = frame(header, outgoing.body);
         let mut packet = Vec::with_capacity(PREFIX + inside.len() + 16);
         packet.push(VERSION);
-        packet.extend_from_slice(&keys.ed25519_public.0);
+        packet.extend_from_slice(&self.keys.ed25519_public.0);
         packet.extend_from_slice(&nonce);
         packet.extend_from_slice(&xchacha_seal(&key, &nonce, REQUEST, &inside));
         let url = format!("https://{}:{}/sn/v1", to.ip, to.port);
@@ -127,20 +123,20 @@ impl Transport {
 
     /// Opens a packet that came in, if a listed node made it for this node just now.
     #[must_use]
-    pub fn open(&self, keys: &Keys, clock: &Clock, list: &NodeList, packet: &[u8]) -> Option<PeerRequest> {
+    pub fn open(&self, clock: &Clock, list: &NodeList, packet: &[u8]) -> Option<PeerRequest> {
         let (version, rest) = packet.split_first()?;
         let (from, rest) = rest.split_first_chunk::<32>()?;
         let (nonce, sealed) = rest.split_first_chunk::<24>()?;
         let from = Ed25519Public(*from);
-        if *version != VERSION || from == keys.ed25519_public {
+        if *version != VERSION || from == self.keys.ed25519_public {
             return None;
         }
-        let key = self.pair(keys, &list.find(&from)?.x25519)?;
+        let key = self.pair(&list.find(&from)?.x25519)?;
         let inside = xchacha_open(&key, nonce, REQUEST, sealed)?;
         let (header, body) = unframe(&inside)?;
         let to = header.get("to").and_then(Value::as_str).and_then(encoding::array_from_hex::<32>)?;
         let off = header.get("at").and_then(Value::as_i64)?.saturating_sub(clock.now());
-        if to != keys.ed25519_public.0 || off.saturating_abs() > limits::PEER_TOLERANCE {
+        if to != self.keys.ed25519_public.0 || off.saturating_abs() > limits::PEER_TOLERANCE {
             return None;
         }
         let method = header.get("method").and_then(Value::as_str)?.to_owned();
@@ -149,8 +145,8 @@ impl Transport {
 
     /// Seals the answer to a request.
     #[must_use]
-    pub fn seal_answer(&self, keys: &Keys, list: &NodeList, to: &PeerRequest, answer: &PeerAnswer) -> Option<Vec<u8>> {
-        let key = self.pair(keys, &list.find(&to.from)?.x25519)?;
+    pub fn seal_answer(&self, list: &NodeList, to: &PeerRequest, answer: &PeerAnswer) -> Option<Vec<u8>> {
+        let key = self.pair(&list.find(&to.from)?.x25519)?;
         let mut header = Map::new();
         header.insert("status".to_owned(), answer.status.into());
         let nonce = fresh_nonce();
@@ -160,13 +156,13 @@ impl Transport {
     }
 
     /// The key that only these two nodes can compute.
-    fn pair(&self, keys: &Keys, peer: &X25519Public) -> Option<PairKey> {
+    fn pair(&self, peer: &X25519Public) -> Option<PairKey> {
         let known = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get(peer).cloned();
         if known.is_some() {
             return known;
         }
-        let shared = keys.x25519.agree(peer).ok()?;
-        let own = &keys.x25519_public;
+        let shared = self.keys.x25519.agree(peer).ok()?;
+        let own = &self.keys.x25519_public;
         let (low, high) = if own < peer { (own, peer) } else { (peer, own) };
         let key = Zeroizing::new(blake2b::<32>(&[KEY_LABEL, shared.expose(), &low.0, &high.0]));
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner).insert(*peer, key.clone());

@@ -64,7 +64,7 @@ async fn to_member(
         header.insert("made".to_owned(), made.into());
     }
     let outgoing = Outgoing { method: "storage_cc", header, body: params.as_bytes(), timeout };
-    node.transport.call(&node.keys, &node.clock, member, outgoing).await
+    node.transport.call(&node.clock, member, outgoing).await
 }
 
 /// Whether the member did not get to decide; its refusal is final.

@@ -139,7 +139,7 @@ async fn serve_fetch(node: &Node, body: &[u8]) -> Answer {
 async fn ask(node: &Node, member: &ListedNode, method: &str, body: serde_json::Value) -> Option<Vec<u8>> {
     let body = body.to_string();
     let outgoing = Outgoing { method, header: Map::new(), body: body.as_bytes(), timeout: TIMEOUT };
-    let answer = node.transport.call(&node.keys, &node.clock, member, outgoing).await.ok()?;
+    let answer = node.transport.call(&node.clock, member, outgoing).await.ok()?;
     (answer.status == 200).then_some(answer.body)
 }
 

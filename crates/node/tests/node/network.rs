@@ -1,5 +1,6 @@
 //! Ten nodes on loopback: onions, swarms, failures, time.
 
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -182,22 +183,67 @@ async fn strangers_and_copies_are_refused_on_the_node_route() {
     let list = net.network.registry.list();
     let (first, second) = (net.network.node(1).unwrap(), net.network.node(2).unwrap());
     let target = list.find(&second.ed25519()).unwrap();
-    let send = async |keys: &Keys, clock: &zwiebel_node::clock::Clock| {
-        let transport = Transport::new(tls::client().unwrap());
+    let send = async |keys: Keys, clock: &zwiebel_node::clock::Clock| {
+        let transport = Transport::new(Arc::new(keys), tls::client().unwrap());
         let outgoing =
             Outgoing { method: "hello", header: serde_json::Map::new(), body: b"{}", timeout: Duration::from_secs(5) };
-        transport.call(keys, clock, target, outgoing).await
+        transport.call(clock, target, outgoing).await
     };
-    let good = send(&first.keys, &net.network.clock).await;
+    let own = || Keys::from_seed(*first.keys.ed25519.seed());
+    let good = send(own(), &net.network.clock).await;
     assert!(good.is_ok(), "{good:?}");
     let stranger = Keys::from_seed([9; 32]);
-    assert_eq!(send(&stranger, &net.network.clock).await, Err(PeerError::Malformed));
+    assert_eq!(send(stranger, &net.network.clock).await, Err(PeerError::Malformed));
     let mut forged = Keys::from_seed([9; 32]);
     forged.ed25519_public = first.ed25519();
-    assert_eq!(send(&forged, &net.network.clock).await, Err(PeerError::Malformed));
+    assert_eq!(send(forged, &net.network.clock).await, Err(PeerError::Malformed));
     let slow = zwiebel_node::clock::Clock::system();
     slow.advance(-120_000);
-    assert_eq!(send(&first.keys, &slow).await, Err(PeerError::Malformed));
+    assert_eq!(send(own(), &slow).await, Err(PeerError::Malformed));
+    net.network.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn member_cannot_make_another_do_what_the_owner_did_not_sign() {
+    let net = Net::start().await;
+    let (alice, mallory) = (account(7), account(8));
+    let (members, others) = net.swarm_of(&alice);
+    let list = net.network.registry.list();
+    let victim = list.find(&net.network.node(members[1]).unwrap().ed25519()).unwrap();
+    let copy = async |from: usize, request: &Value, made: Option<u64>| {
+        let mut header = serde_json::Map::new();
+        header.insert("call".to_owned(), request["method"].clone());
+        if let Some(made) = made {
+            header.insert("made".to_owned(), made.into());
+        }
+        let body = request["params"].to_string();
+        let outgoing =
+            Outgoing { method: "storage_cc", header, body: body.as_bytes(), timeout: Duration::from_secs(5) };
+        let keys = Arc::clone(&net.network.node(from).unwrap().keys);
+        let transport = Transport::new(keys, tls::client().unwrap());
+        let answer = transport.call(&net.network.clock, victim, outgoing).await.unwrap();
+        (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+    };
+    let as_alice = |mut request: Value| {
+        request["params"]["pubkey"] = alice.id().to_string().into();
+        request
+    };
+
+    let kept = rpc::store(&alice.id(), b"kept", DAY, net.now(), Namespace::MESSAGES);
+    let hash = hash_of(&net.direct(members[0], &kept).await.1);
+    let delete = as_alice(rpc::delete(&mallory, &[MessageHash::parse(&hash).unwrap()]));
+    let forged = as_alice(rpc::store_signed(&mallory, b"forged", DAY, net.now(), Namespace(-1)));
+    for made in [None, Some(net.now())] {
+        let answer = copy(members[0], &delete, made).await;
+        assert_eq!(answer, (401, "delete_msgs signature verification failed".to_owned()));
+        let answer = copy(members[0], &forged, made).await;
+        assert_eq!(answer, (401, "store signature verification failed".to_owned()));
+    }
+    let good = rpc::store_signed(&alice, b"good", DAY, net.now(), Namespace(-1));
+    assert_eq!(copy(others[0], &good, None).await.0, 403, "not of this swarm");
+    assert_eq!(copy(members[0], &rpc::batch(vec![good.clone()]), None).await.0, 400, "not a call to copy");
+    assert_eq!(copy(members[0], &good, None).await.0, 200);
+    assert_eq!(net.hashes(members[1], &alice, 0).await, [hash]);
     net.network.shut_down().await;
 }
 
