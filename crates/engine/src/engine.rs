@@ -154,6 +154,7 @@ impl Engine {
                 self.live.hidden = !visible;
                 if visible {
                     self.live.poller.hurry(now);
+                    self.live.sending.hurry(now);
                 }
             }
             Input::Online(true) => self.line_back(&cx),
