@@ -5,7 +5,8 @@ const early = [];
 globalThis.zwiebelPort = { port: globalThis, early };
 
 globalThis.onmessage = ({ data }) => {
-  if (data.module) start(data);
+  // reportError makes the page see it as an error of its worker.
+  if (data.module) start(data).catch(reportError);
   else early.push(data);
 };
 

@@ -124,7 +124,8 @@ impl Page {
             FromWorker::Event(event) => self.show(event),
             FromWorker::LockBusy | FromWorker::LockLost => self.app.status(PageStatus::OtherTab),
             FromWorker::Failed(failure) => self.app.status(PageStatus::Failed(failure)),
-            FromWorker::Notify { with } => tell(with),
+            FromWorker::Notify { with } if self.app.wants_notifications() => tell(with),
+            FromWorker::Notify { .. } => {}
             FromWorker::Crashed => self.app.status(PageStatus::Crashed),
         }
         self.keep_shell();

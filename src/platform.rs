@@ -2,9 +2,7 @@
 //! plain Rust types and those of the engine's seam. Most of it works in the page and in a worker alike.
 
 pub mod channel;
-pub mod clipboard;
 pub mod clock;
-pub mod files;
 pub mod http;
 pub mod idb;
 pub mod notify;

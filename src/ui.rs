@@ -46,6 +46,12 @@ impl AppHandle {
     pub fn status(&self, status: PageStatus) {
         self.app.set_status(status);
     }
+
+    /// Whether the person switched system notifications on.
+    #[must_use]
+    pub fn wants_notifications(&self) -> bool {
+        self.app.prefs.notify.get_untracked()
+    }
 }
 
 /// Puts the user interface on the page, for the page's life.

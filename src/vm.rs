@@ -209,7 +209,7 @@ impl App {
         if self.timeline.put(with, message, unread_line)
             && let Some(body) = spoken
         {
-            let name = self.conversations.title(&with);
+            let name = untrack(|| self.conversations.title(&with));
             self.announce.set(format!("{name}: {body}"));
         }
         self.read_if_seen();

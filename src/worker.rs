@@ -12,8 +12,6 @@ use futures_channel::mpsc::UnboundedSender;
 use futures_channel::mpsc::unbounded;
 use futures_util::future::Either;
 use futures_util::future::select;
-use getrandom::SysRng;
-use rand_core::UnwrapErr;
 use zwiebel_engine::Config;
 use zwiebel_engine::Engine;
 use zwiebel_engine::effect::Poll;
@@ -45,6 +43,8 @@ use crate::port::ToWorker;
 const ENGINE: &str = "zwiebel-engine";
 /// Said on the channel by a tab that wants the engine.
 const LET_GO: &str = "let go";
+/// How long a lock may look taken when the owner was this very tab before a reload.
+const RELOAD_MS: u32 = 400;
 /// How long the owner may take to let go before it is robbed.
 const PATIENCE_MS: u32 = 2_000;
 /// How long the owner keeps the lock after it let go, so that bystanders are out of the queue before it is free.
@@ -66,7 +66,7 @@ pub fn start() {
 /// The engine and its randomness, as the driver wants them.
 struct Browser {
     engine: Engine,
-    rng: UnwrapErr<SysRng>,
+    rng: rng::SystemRng,
 }
 
 impl Brain for Browser {
@@ -164,7 +164,11 @@ impl Worker {
 
     async fn acquire(&self, claim: Claim) -> Result<TabLock, LockError> {
         if claim == Claim::IfFree {
-            return TabLock::request(ENGINE, Manner::IfFree).await;
+            let free = std::pin::pin!(TabLock::request(ENGINE, Manner::Wait));
+            return match select(free, std::pin::pin!(clock::sleep(RELOAD_MS))).await {
+                Either::Left((lock, _)) => lock,
+                Either::Right(_) => Err(LockError::Busy),
+            };
         }
         if let Some(tabs) = &self.tabs {
             tabs.say(LET_GO);

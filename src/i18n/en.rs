@@ -9,6 +9,9 @@ macro_rules! words {
         #[allow(missing_docs, reason = "the English text beside each key says what it is")]
         pub enum K { $($key,)* }
 
+        /// All keys, in the order of [`K`].
+        pub const KEYS: &[K] = &[$(K::$key,)*];
+
         /// The keys as written in the files of the other languages, in the order of [`K`].
         pub const NAMES: &[&str] = &[$(stringify!($key),)*];
 
@@ -25,14 +28,10 @@ words! {
     Continue: "Continue",
     Skip: "Skip",
     Save: "Save",
-    Done: "Done",
     Copy: "Copy",
-    Copied: "Copied",
     CopyFailed: "The browser did not allow copying. Select the text and copy it by hand.",
     Retry: "Retry",
     Reload: "Reload",
-    More: "More",
-    Loading: "Loading",
     You: "You",
     NoteToSelf: "Note to self",
     TextCut: "That was more than fits here. The rest was left out.",
@@ -49,7 +48,6 @@ words! {
     DisplayName: "Display name",
     NamePlaceholder: "A name, or nothing",
     NameTooLong: "This name is too long. There is room for 100 bytes.",
-    NameNeeded: "Type a name, or skip this step.",
     CreatingAccount: "Making your keys",
     // Landing by link
     LandingTitle: "You are about to write to",
@@ -83,7 +81,6 @@ words! {
     NewConversation: "New conversation",
     AccountMenu: "Account menu",
     Search: "Search",
-    SearchClear: "Clear search",
     SearchNothing: "Nothing matches “{query}”.",
     SearchPasteHint: "To write to someone new, paste their Account ID under New conversation.",
     RequestOne: "1 message request",
@@ -132,11 +129,9 @@ words! {
     ScanNothing: "No QR code with an Account ID was found in this image.",
     ScanOther: "This QR code is not an Account ID.",
     ScanWorking: "Looking for a code",
-    ScanStop: "Stop camera",
     // Conversation
     MessagesWith: "Messages with {name}",
     Message: "Message",
-    MessageTo: "Message to {name}",
     Send: "Send",
     LoadEarlier: "Load earlier messages",
     NewMessages: "New messages",
@@ -160,7 +155,6 @@ words! {
     QuoteRemove: "Remove quote",
     CharsLeft: "{n} characters left",
     CharsOver: "{n} characters too many",
-    ReactedWith: "{emoji}, {n}",
     ReactionMine: "{emoji}, {n}, yours. Press to take it back",
     ReactionTheirs: "{emoji}, {n}. Press to add yours",
     FirstContact: "Nothing here yet. Your first message arrives as a message request; once it is accepted, you write to each other freely.",
@@ -291,7 +285,6 @@ words! {
     // Status
     Connecting: "Connecting",
     OfflineBar: "No connection. You can go on writing; messages leave by themselves.",
-    OnlineAgain: "Connected",
     ProblemQuota: "The storage of this browser is full. Nothing is lost, but nothing more can be sent or received until you make room.",
     ProblemStorage: "This browser cannot save at the moment. Nothing is lost, but nothing more can be sent or received until it can.",
     ProblemNodes: "This site's list of service nodes cannot be used. Zwiebel asks again from time to time.",

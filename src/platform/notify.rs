@@ -3,51 +3,16 @@
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::Notification;
 use web_sys::NotificationOptions;
 use web_sys::NotificationPermission;
 
 use super::visibility;
 
-/// What the person has said about notifications.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permission {
-    Granted,
-    Denied,
-    NotAsked,
-    /// The browser has none.
-    Unsupported,
-}
-
-/// What the person has said so far.
-#[must_use]
-pub fn permission() -> Permission {
-    if !supported() {
-        return Permission::Unsupported;
-    }
-    match Notification::permission() {
-        NotificationPermission::Granted => Permission::Granted,
-        NotificationPermission::Denied => Permission::Denied,
-        _ => Permission::NotAsked,
-    }
-}
-
-/// Asks the person; only from a click. True: notifications are allowed.
-pub async fn request() -> bool {
-    if !supported() {
-        return false;
-    }
-    if let Ok(asked) = Notification::request_permission() {
-        let _ = JsFuture::from(asked).await;
-    }
-    permission() == Permission::Granted
-}
-
 /// Shows `text` if the page is not in front and the person allowed it; a click on it calls `opened`.
 /// A newer one replaces an older one.
 pub fn show(text: &str, opened: impl FnOnce() + 'static) {
-    if visibility::is_visible() || permission() != Permission::Granted {
+    if visibility::is_visible() || !allowed() {
         return;
     }
     let options = NotificationOptions::new();
@@ -69,8 +34,9 @@ pub fn show(text: &str, opened: impl FnOnce() + 'static) {
     }
 }
 
-fn supported() -> bool {
-    web_sys::window().is_some_and(|window| window.get("Notification").is_some())
+fn allowed() -> bool {
+    let supported = web_sys::window().is_some_and(|window| window.get("Notification").is_some());
+    supported && Notification::permission() == NotificationPermission::Granted
 }
 
 /// The only text a notification ever has, in the page's language.

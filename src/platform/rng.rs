@@ -3,8 +3,11 @@
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 
+/// The type of [`system`].
+pub type SystemRng = UnwrapErr<SysRng>;
+
 /// The system's generator. It panics when the browser cannot give randomness, because nothing may go on without it.
 #[must_use]
-pub fn system() -> UnwrapErr<SysRng> {
+pub fn system() -> SystemRng {
     UnwrapErr(SysRng)
 }

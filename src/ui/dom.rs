@@ -30,6 +30,12 @@ pub fn origin() -> String {
     window().location().origin().unwrap_or_default()
 }
 
+/// Whether a media query matches right now.
+#[must_use]
+pub fn matches(query: &str) -> bool {
+    window().match_media(query).ok().flatten().is_some_and(|list| list.matches())
+}
+
 /// Whether a media query matches, followed as long as the current owner lives.
 #[must_use]
 pub fn media(query: &str) -> RwSignal<bool> {

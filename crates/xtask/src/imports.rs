@@ -113,7 +113,6 @@ const RULES: &[Rule] = &[
             "zwiebel_crypto",
             "inner_html",
             "set_inner_html",
-            "spawn_local",
         ],
         why: "views show a view model and do nothing else",
     },

@@ -26,6 +26,7 @@ cargo xtask <command>
   lint                    the quick part of it: formatting, clippy, import table, dependencies
   e2e [FILTER]            end-to-end tests only: spec files or test names that contain FILTER
   bench                   sizes and speed
+  imports                 the import table only
   tools                   install the tools and nothing else
 ";
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         "lint" => lint::lint(),
         "e2e" => e2e::e2e(rest.first().map(String::as_str)),
         "bench" => bench::bench(),
+        "imports" => imports::check().map(|counts| counts.failed == 0),
         "tools" => tools::install_all(),
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -43,7 +43,7 @@ pub fn Bubble(app: App, local: Local, id: MessageId) -> AnyView {
     let place = Memo::new(move |_| app.timeline.place(&id));
     let pointed = Memo::new(move |_| app.timeline.jump.get() == Some(id));
     let arrives = text::time::now_ms().saturating_sub(id.sent_ms) < 3_000;
-    let state = move || view.with(|view| state_word(view));
+    let state = move || view.with(state_word);
     let body = Memo::new(move |_| view.with(|view| (view.body.clone(), view.deleted)));
     let open = move |at: At| local.menu.set(Some(OpenMenu { id, at, what: What::Actions }));
     let press = LongPress::new(open);
@@ -75,7 +75,7 @@ pub fn Bubble(app: App, local: Local, id: MessageId) -> AnyView {
                     on:contextmenu=move |event: ev::MouseEvent| {
                         if !has_selection() {
                             event.prevent_default();
-                            open(At { x: f64::from(event.client_x()), y: f64::from(event.client_y()) });
+                            open(At { x: event.client_x(), y: event.client_y() });
                         }
                     }
                     on:pointerdown=move |event| press.begin(&event)
@@ -291,8 +291,8 @@ impl LongPress {
         if event.pointer_type() != "touch" {
             return;
         }
-        let at = At { x: f64::from(event.client_x()), y: f64::from(event.client_y()) };
-        self.from.set_value((f64::from(event.client_x()), f64::from(event.client_y())));
+        let at = At { x: event.client_x(), y: event.client_y() };
+        self.from.set_value((event.client_x(), event.client_y()));
         let open = self.open;
         let timer = set_timeout_with_handle(
             move || {
@@ -305,7 +305,7 @@ impl LongPress {
 
     fn moved(self, event: &ev::PointerEvent) {
         let (x, y) = self.from.get_value();
-        if (f64::from(event.client_x()) - x).abs() + (f64::from(event.client_y()) - y).abs() > 12.0 {
+        if (event.client_x() - x).abs() + (event.client_y() - y).abs() > 12.0 {
             self.end();
         }
     }

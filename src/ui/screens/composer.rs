@@ -33,7 +33,7 @@ pub fn ComposerBar(app: App, local: Local) -> AnyView {
     let timer = StoredValue::new(None::<TimeoutHandle>);
     // With a keyboard at hand the cursor waits in the field; on a phone it would cover the messages with keys.
     let eager = untrack(|| {
-        dom::media("(hover: hover)").get()
+        dom::matches("(hover: hover)")
             || app.conversations.view(&with).is_none_or(|view| !view.listed || view.last.is_none())
     });
     node.on_load(move |area| {
@@ -146,7 +146,7 @@ pub fn ComposerBar(app: App, local: Local) -> AnyView {
 }
 
 fn is_touch() -> bool {
-    window().match_media("(hover: none) and (pointer: coarse)").ok().flatten().is_some_and(|list| list.matches())
+    dom::matches("(hover: none) and (pointer: coarse)")
 }
 
 /// As tall as the text, up to the eight lines the style sheet allows.

@@ -126,7 +126,7 @@ fn Divider(prefs: Prefs) -> AnyView {
             }
             on:pointermove=move |event: ev::PointerEvent| {
                 if dragging.get_untracked() {
-                    set(f64::from(event.client_x()));
+                    set(event.client_x());
                 }
             }
             on:pointerup=move |_| dragging.set(false)

@@ -32,7 +32,7 @@ pub fn PhraseSheet(app: App) -> AnyView {
                 }.into_any(),
                 Some(phrase) => {
                     let words = phrase.0.split_whitespace().map(|word| view! { <li>{word.to_owned()}</li> }).collect_view();
-                    let all = StoredValue::new(phrase.0.clone());
+                    let all = StoredValue::new(phrase.0);
                     view! {
                         <ol class="phrase" translate="no" lang="en" data-testid="phrase">{words}</ol>
                         <div class="ask-actions">
