@@ -46,7 +46,7 @@ export class World {
   // Ends a test: nobody's console may have said anything bad.
   async leave() {
     const people = this.#people.splice(0);
-    const complaints = people.flatMap((person) => person.complaints().map((text) => `${person.name}: ${text}`));
+    const complaints = people.flatMap((person) => [...new Set(person.complaints())].map((text) => `${person.name}: ${text}`));
     await Promise.all(people.map((person) => person.context.close().catch(() => {})));
     assert.deepEqual(complaints, [], 'the browser console has complaints');
   }
@@ -77,7 +77,7 @@ export function scene(it, test, name, work, timeout = 120_000) {
       await work(cast);
     } catch (error) {
       for (const person of people) await person.picture(`failed-${name}`).catch(() => {});
-      const complaints = people.flatMap((person) => person.complaints().map((text) => `${person.name}: ${text}`));
+      const complaints = people.flatMap((person) => [...new Set(person.complaints())].map((text) => `${person.name}: ${text}`));
       if (complaints.length > 0) error.message += `\nconsole: ${complaints.join('\n')}`;
       await it.leave().catch(() => {});
       throw error;

@@ -120,8 +120,8 @@ export class Person {
     await this.go('#/settings');
     const toggle = this.page.getByRole('switch', { name });
     await toggle.waitFor();
-    if ((await toggle.getAttribute('aria-checked')) !== String(on)) await toggle.click();
-    await eventually(`${name} is ${on}`, async () => (await toggle.getAttribute('aria-checked')) === String(on));
+    if ((await toggle.isChecked()) !== on) await toggle.click();
+    await eventually(`${name} is ${on}`, async () => (await toggle.isChecked()) === on);
     await this.go('#/');
   }
 

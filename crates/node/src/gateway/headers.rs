@@ -12,7 +12,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
     trusted-types default";
 
 /// The camera for QR codes; nothing else.
-const PERMISSIONS_POLICY: &str = "camera=(self), accelerometer=(), autoplay=(), bluetooth=(), display-capture=(), \
+const PERMISSIONS_POLICY: &str = "camera=(self), accelerometer=(), autoplay=(), display-capture=(), \
     encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), magnetometer=(), \
     microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-get=(), serial=(), usb=(), \
     xr-spatial-tracking=()";
