@@ -5,6 +5,8 @@ use leptos::wasm_bindgen::JsCast;
 use leptos::wasm_bindgen::closure::Closure;
 use leptos::web_sys;
 
+use crate::platform;
+
 /// Gives an element the focus, if it is there.
 pub fn focus_id(id: &str) {
     if let Some(element) = element(id) {
@@ -69,7 +71,7 @@ pub fn store(key: &str, value: &str) {
 /// Puts text on the clipboard and says afterwards whether that worked.
 pub fn copy(text: &str, done: impl FnOnce(bool) + 'static) {
     let promise = window().navigator().clipboard().write_text(text);
-    leptos::task::spawn_local(async move {
+    platform::spawn(async move {
         done(wasm_bindgen_futures::JsFuture::from(promise).await.is_ok());
     });
 }

@@ -8,6 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use super::dom;
 use crate::i18n;
 use crate::i18n::Lang;
+use crate::platform;
 use crate::vm::prefs::Prefs;
 use crate::vm::prefs::TEXT_SIZES;
 use crate::vm::prefs::Theme;
@@ -70,7 +71,7 @@ pub fn set_language(prefs: Prefs, lang: Lang) {
         announce_language(prefs, lang);
         return;
     }
-    leptos::task::spawn_local(async move {
+    platform::spawn(async move {
         let words = fetch_text(&format!("/locales/{}.json", lang.tag())).await;
         // Without the file (offline, never loaded before) the words stay as they are.
         if words.is_some_and(|words| i18n::use_file(lang, &words).is_ok()) {

@@ -13,6 +13,7 @@ use super::scanner::Scanner;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
+use crate::platform;
 use crate::text;
 use crate::vm::AccountId;
 use crate::vm::AccountIdError;
@@ -127,7 +128,7 @@ fn FromImage(app: App, error: RwSignal<Option<String>>) -> AnyView {
         let Some(file) = field.files().and_then(|files| files.get(0)) else { return };
         field.set_value("");
         working.set(true);
-        leptos::task::spawn_local(async move {
+        platform::spawn(async move {
             let found = scan::read_file(&file).await;
             let _ = working.try_set(false);
             match found.map(|text| text::id::parse_recipient(&text)) {

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::super::scan;
 use crate::i18n::K;
 use crate::i18n::t;
+use crate::platform;
 
 /// Looks through the camera until somebody's code is found or the scanner goes away.
 #[component]
@@ -15,7 +16,7 @@ pub fn Scanner(#[prop(into)] on_text: Callback<String, bool>) -> AnyView {
     let camera = StoredValue::new_local(None::<scan::Camera>);
     let gone = StoredValue::new(false);
     video.on_load(move |video| {
-        leptos::task::spawn_local(async move {
+        platform::spawn(async move {
             let Ok(started) = scan::Camera::start().await else {
                 let _ = note.try_set(K::ScanDenied);
                 return;

@@ -10,6 +10,7 @@ use super::welcome::LanguageChoice;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
+use crate::platform;
 use crate::vm::App;
 use crate::vm::Command;
 use crate::vm::Settings;
@@ -165,7 +166,7 @@ fn Notify(app: App) -> AnyView {
             return;
         }
         let Ok(answer) = web_sys::Notification::request_permission() else { return };
-        leptos::task::spawn_local(async move {
+        platform::spawn(async move {
             let _ = wasm_bindgen_futures::JsFuture::from(answer).await;
             let now = web_sys::Notification::permission();
             let _ = permission.try_set(now);
