@@ -52,6 +52,7 @@ words! {
     // Landing by link
     LandingTitle: "You are about to write to",
     LandingLead: "This link is someone's address. Zwiebel makes an account for you on this device, then you can write at once. No phone number, no e-mail.",
+    LandingWholeId: "Show the whole Account ID",
     LandingHave: "I have an account already",
     BadLinkTitle: "This link does not work",
     BadLinkLead: "It contains no complete Account ID. Ask for the link again, or paste the Account ID yourself.",
@@ -152,6 +153,7 @@ words! {
     QuoteGone: "The original message is not on this device.",
     QuoteJump: "Go to the original message",
     QuoteOf: "Reply to {name}",
+    QuoteOfMine: "Reply to yourself",
     QuoteRemove: "Remove quote",
     CharsLeft: "{n} characters left",
     CharsOver: "{n} characters too many",

@@ -37,6 +37,13 @@ pub fn Dialog(
         dom::after_paint(move || {
             if dialog.is_connected() && !dialog.open() {
                 let _ = dialog.show_modal();
+                // Where nothing asks for the focus, the name of the dialog gets it and is read out.
+                if dialog.query_selector("[autofocus]").ok().flatten().is_none()
+                    && let Ok(Some(title)) = dialog.query_selector(".dialog-title")
+                    && let Ok(title) = title.dyn_into::<web_sys::HtmlElement>()
+                {
+                    let _ = title.focus();
+                }
             }
         });
     });
@@ -72,7 +79,7 @@ pub fn Dialog(
                     {on_back.map(|back| view! {
                         <button type="button" class="icon-button" aria-label=t(K::Back) on:click=move |_| back.run(())>{icons::Back()}</button>
                     })}
-                    <h2 id=heading.clone() class="dialog-title">{move || title.get()}</h2>
+                    <h2 id=heading.clone() class="dialog-title" tabindex="-1">{move || title.get()}</h2>
                     <button type="button" class="icon-button dialog-close" aria-label=t(K::Close) on:click=move |_| on_close.run(())>
                         {icons::Close()}
                     </button>
