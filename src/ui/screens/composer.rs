@@ -15,7 +15,6 @@ use super::conversation::Local;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
-use crate::text;
 use crate::text::count;
 use crate::vm::App;
 use crate::vm::ConversationKind;
@@ -192,12 +191,16 @@ fn QuotePreview(app: App, local: Local) -> AnyView {
     (move || {
         let id = quoting.get()?;
         let message = app.timeline.item(&id)?.view.get();
-        let who = if message.outgoing { t(K::You).to_owned() } else { app.title(&local.with) };
+        let title = if message.outgoing {
+            t(K::QuoteOfMine).to_owned()
+        } else {
+            tf(K::QuoteOf, &[("name", &app.title(&local.with))])
+        };
         let (words, _) = count::cut(&message.body, 200);
         Some(view! {
             <div class="composer-quote">
                 <div class="quote">
-                    <bdi class="quote-who">{tf(K::QuoteOf, &[("name", &text::name::clean(&who))])}</bdi>
+                    <bdi class="quote-who">{title}</bdi>
                     <span class="quote-text" dir="auto">{words.to_owned()}</span>
                 </div>
                 <button type="button" class="icon-button icon-small" aria-label=t(K::QuoteRemove) on:click=move |_| quoting.set(None)>{icons::Close()}</button>

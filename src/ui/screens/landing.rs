@@ -44,7 +44,7 @@ pub fn Landing(app: App, id: AccountId) -> AnyView {
                     </h1>
                 </div>
                 <details class="landing-full">
-                    <summary>{t(K::AccountId)}</summary>
+                    <summary>{t(K::LandingWholeId)}</summary>
                     <FullId id=id/>
                 </details>
                 <p class="lead">{t(K::LandingLead)}</p>
