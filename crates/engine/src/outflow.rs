@@ -204,3 +204,75 @@ fn to_ops(ops: &Ops) -> Vec<Op> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use super::*;
+
+    fn commit(out: &mut Outflow) -> Batch {
+        match out.pop() {
+            Some(Effect::Commit(batch)) => batch,
+            other => panic!("a commit, not {other:?}"),
+        }
+    }
+
+    fn shown(held: &[Held]) -> usize {
+        held.iter().filter(|h| matches!(h, Held::Effect(Effect::Emit(_)))).count()
+    }
+
+    #[test]
+    fn nothing_is_released_before_its_batch_is_durable() {
+        let mut out = Outflow::default();
+        out.emit(ViewEvent::Erased); // queued before the row it belongs to
+        out.put(Table::Meta, vec![1], &1_u8);
+        assert!(out.settle(0, true).is_empty());
+        let first = commit(&mut out);
+        out.put(Table::Meta, vec![2], &2_u8);
+        out.emit(ViewEvent::Erased);
+        assert!(out.settle(0, true).is_empty() && out.pop().is_none(), "one commit at a time");
+        assert_eq!(shown(&out.committed(first.id)), 1);
+        assert!(out.settle(0, true).is_empty());
+        let second = commit(&mut out);
+        assert_eq!(second.ops.len(), 1);
+        assert_eq!(shown(&out.committed(second.id)), 1);
+        out.emit(ViewEvent::Erased);
+        assert_eq!(shown(&out.settle(0, true)), 1, "nothing stands before it");
+    }
+
+    #[test]
+    fn refused_batch_comes_again_with_the_newer_values() {
+        let mut out = Outflow::default();
+        out.put(Table::Meta, vec![1], &1_u8);
+        out.put(Table::Meta, vec![2], &1_u8);
+        out.settle(0, true);
+        let first = commit(&mut out);
+        out.put(Table::Meta, vec![2], &9_u8);
+        out.failed(first.id, CommitFailure::QuotaExceeded, 0);
+        assert!(out.is_failing());
+        assert!(matches!(out.pop(), Some(Effect::Emit(ViewEvent::Problem(Some(_))))));
+        out.settle(1, false);
+        assert!(out.pop().is_none(), "not before the pause is over");
+        out.settle(RETRY_MS, false);
+        let again = commit(&mut out);
+        let row = |key: u8, value: u8| Op::Put(Row { table: Table::Meta, key: vec![key], value: row::encode(&value) });
+        assert!(again.ops == [row(1, 1), row(2, 9)]);
+        out.committed(again.id);
+        assert!(matches!(out.pop(), Some(Effect::Emit(ViewEvent::Problem(None)))));
+    }
+
+    #[test]
+    fn clear_stands_alone() {
+        let mut out = Outflow::default();
+        out.put(Table::Meta, vec![1], &1_u8);
+        out.clear();
+        out.put(Table::Meta, vec![2], &2_u8);
+        out.settle(0, true);
+        let clear = commit(&mut out);
+        assert!(clear.ops == [Op::Clear]);
+        assert!(matches!(out.committed(clear.id).as_slice(), [Held::Cleared]));
+        out.settle(0, true);
+        assert_eq!(commit(&mut out).ops.len(), 1);
+    }
+}

@@ -5,7 +5,10 @@ mod common;
 
 use common::{befriend, send, send_and_arrive};
 use zwiebel_engine::input::Command;
-use zwiebel_engine::view::{Connection, ConversationKind, MessageId, RestoreStage, SendState, Settings};
+use zwiebel_engine::view::{
+    Connection, ConversationKind, MessageId, Refusal, RestoreStage, SendFailure, SendState, Settings,
+};
+use zwiebel_testkit::node::Behaviour;
 use zwiebel_testkit::world::World;
 
 #[test]
@@ -93,7 +96,7 @@ fn quote_reaction_and_deletion_travel() {
         Command::Delete { message: world.clients[alice].shown.timeline.last().unwrap().id, for_everyone: true };
     world.command(alice, refused);
     world.run_for(10);
-    assert_eq!(world.clients[alice].shown.refused, [zwiebel_engine::view::Refusal::NotYours]);
+    assert_eq!(world.clients[alice].shown.refused, [Refusal::NotYours]);
 }
 
 #[test]
@@ -141,7 +144,7 @@ fn blocked_and_declined_people_are_gone() {
     world.run_for(5_000);
     assert_eq!(world.clients[bob].shown.conversations[&alice_id].last.as_ref().unwrap().text, "second");
     send(&mut world, bob, alice_id, "no");
-    assert_eq!(world.clients[bob].shown.refused, [zwiebel_engine::view::Refusal::Blocked]);
+    assert_eq!(world.clients[bob].shown.refused, [Refusal::Blocked]);
 }
 
 #[test]
@@ -297,4 +300,74 @@ fn erased_account_leaves_an_empty_store_and_a_working_client() {
     world.command(alice, Command::CreateAccount { display_name: String::new() });
     world.run_for(3_000);
     assert!(world.clients[alice].shown.account.is_some());
+}
+
+#[test]
+fn refused_message_fails_and_leaves_on_retry() {
+    let mut world = World::new(13);
+    let (alice, bob, _, bob_id) = befriend(&mut world);
+    let members = world.net.swarm_of(&bob_id.to_bytes());
+    for n in &members {
+        world.net.nodes[*n].behaviour = Behaviour::Says(400, "invalid request: no".into());
+    }
+    send(&mut world, alice, bob_id, "please");
+    let refused = SendState::Failed(SendFailure::Refused);
+    let state = |w: &World| w.clients[alice].shown.timeline.last().unwrap().state;
+    assert!(world.run_until(20_000, |w| state(w) == Some(refused)).is_some());
+    for n in members {
+        world.net.nodes[n].behaviour = Behaviour::Honest;
+    }
+    world.restart(alice);
+    world.command(alice, Command::OpenConversation { with: bob_id });
+    world.run_for(10_000);
+    assert_eq!(state(&world), Some(refused), "only the person sends it again");
+    let message = world.clients[alice].shown.timeline.last().unwrap().id;
+    world.command(alice, Command::Retry { message });
+    assert!(world.run_until(10_000, |w| state(w) == Some(SendState::Sent)).is_some());
+    let arrived = world.run_until(15_000, |w| w.clients[bob].shown.timeline.last().unwrap().id == message);
+    assert!(arrived.is_some(), "the same message, the same time");
+}
+
+#[test]
+fn message_older_than_swarms_keep_it_fails() {
+    let mut world = World::new(14);
+    let (alice, _, _, bob_id) = befriend(&mut world);
+    world.clients[alice].offline = true;
+    send(&mut world, alice, bob_id, "too long");
+    world.run_for(1_000);
+    world.now += 15 * 86_400_000;
+    world.run_for(1_000);
+    let state = world.clients[alice].shown.timeline.last().unwrap().state;
+    assert_eq!(state, Some(SendState::Failed(SendFailure::NotReached)));
+}
+
+#[test]
+fn deleting_a_conversation_does_not_bring_it_back() {
+    let mut world = World::new(15);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    world.command(bob, Command::DeleteConversation { with: alice_id });
+    world.run_for(30_000);
+    world.restart(bob);
+    world.run_for(30_000);
+    assert!(world.clients[bob].shown.conversations.is_empty());
+    send(&mut world, alice, bob_id, "again");
+    world.run_for(5_000);
+    let view = &world.clients[bob].shown.conversations[&alice_id];
+    assert_eq!((view.kind, view.unread), (ConversationKind::Contact, 1));
+}
+
+#[test]
+fn script_tags_and_long_texts_stay_text() {
+    let mut world = World::new(16);
+    let (alice, bob, _, bob_id) = befriend(&mut world);
+    send_and_arrive(&mut world, alice, bob, bob_id, "<script>alert(1)</script>\n\u{202e}x");
+    let longest = "🧅".repeat(2_000);
+    send_and_arrive(&mut world, alice, bob, bob_id, &longest);
+    send(&mut world, alice, bob_id, &"x".repeat(2_001));
+    send(&mut world, alice, bob_id, " \n\t ");
+    world.command(alice, Command::SetDraft { with: bob_id, text: "y".repeat(1_000_000) });
+    world.run_for(50);
+    let device = &world.clients[alice].shown;
+    assert_eq!(device.refused, [Refusal::MessageTooLong, Refusal::EmptyMessage]);
+    assert!(device.conversations[&bob_id].draft.len() < 100_000);
 }
