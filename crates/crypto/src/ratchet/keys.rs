@@ -26,10 +26,14 @@ impl RootKey {
 
     /// `KDF_RK(rk, dh)`, or `KDF_RK(rk, dh, ss)` when a KEM secret is mixed in (protocol 1.1).
     pub(crate) fn step(&self, agreed: &SharedSecret, kem: Option<&Secret<32>>) -> (Self, ChainKey) {
-        let (mixed, label): (&[u8], _) = match kem {
-            Some(shared) => (shared.expose(), labels::ROOT_KEM),
-            None => (&[], labels::ROOT),
-        };
+        match kem {
+            Some(shared) => self.step_under(labels::ROOT_KEM, agreed, shared.expose()),
+            None => self.step_under(labels::ROOT, agreed, &[]),
+        }
+    }
+
+    /// The step under a given label: the tests compare it with another implementation, which has its own.
+    pub(super) fn step_under(&self, label: &[u8], agreed: &SharedSecret, mixed: &[u8]) -> (Self, ChainKey) {
         let out = hkdf::<64, 32>(self.0.expose(), &[agreed.expose(), mixed], &[label]);
         let (root, chain) = halves(&out);
         (Self(root), ChainKey(chain))

@@ -9,6 +9,7 @@ use super::*;
 use crate::keys::{SharedSecret, X25519Secret};
 use crate::zr1_testing::{INIT_TS, Parties, bind, content_key, deliver, restore, rows, seal};
 
+mod oracle;
 mod properties;
 
 const NOW: u64 = INIT_TS;
