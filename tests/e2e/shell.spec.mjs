@@ -47,14 +47,14 @@ scene(it, test, 'injected scripts do not run', async ({ people }) => {
     const seen = [];
     document.addEventListener('securitypolicyviolation', (event) => seen.push(event.violatedDirective));
     const attempt = (work) => { try { work(); return 'ran'; } catch { return 'threw'; } };
-    const html = attempt(() => { document.body.insertAdjacentHTML('beforeend', '<img src=x onerror="window.broken=1">'); });
-    const script = attempt(() => { const s = document.createElement('script'); s.textContent = 'window.broken=1'; document.head.append(s); });
+    const html = attempt(() => { document.body.insertAdjacentHTML('beforeend', '<img src=x onerror="window.pwned=1">'); });
+    const script = attempt(() => { const s = document.createElement('script'); s.textContent = 'window.pwned=1'; document.head.append(s); });
     const source = attempt(() => { const s = document.createElement('script'); s.src = 'https://example.org/x.js'; document.head.append(s); });
     await fetch('https://example.org/').catch(() => seen.push('fetch refused'));
     await new Promise((resolve) => setTimeout(resolve, 50));
-    return { html, script, source, broken: window.broken, seen };
+    return { html, script, source, pwned: window.pwned, seen };
   });
-  assert.equal(blocked.broken, undefined);
+  assert.equal(blocked.pwned, undefined);
   assert.equal(blocked.html, 'threw');
   assert.ok(blocked.seen.includes('fetch refused'));
 });
