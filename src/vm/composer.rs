@@ -72,10 +72,11 @@ impl Composer {
         true
     }
 
-    /// Gives the engine the draft to keep, if it changed.
+    /// Gives the engine the draft to keep, if it changed. Does nothing when the screen is gone already: a field that has
+    /// the focus says so once more (`blur`) while it is taken from the page.
     pub fn keep_draft(&self) {
-        let text = self.text.get_untracked();
-        if self.kept.with_value(|kept| *kept == text) {
+        let Some(text) = self.text.try_get_untracked() else { return };
+        if self.kept.try_with_value(|kept| *kept == text).unwrap_or(true) {
             return;
         }
         self.kept.set_value(text.clone());
@@ -84,7 +85,7 @@ impl Composer {
 
     /// The person stopped writing, or left.
     pub fn stop_typing(&self) {
-        if self.typing_told.get_value() != 0 {
+        if self.typing_told.try_get_value().is_some_and(|told| told != 0) {
             self.typing_told.set_value(0);
             self.app.send(Command::Typing { with: self.with, active: false });
         }

@@ -78,7 +78,7 @@ export function scene(it, test, name, work, timeout = 120_000) {
     } catch (error) {
       for (const person of people) await person.picture(`failed-${name}`).catch(() => {});
       const complaints = people.flatMap((person) => [...new Set(person.complaints())].map((text) => `${person.name}: ${text}`));
-      if (complaints.length > 0) error.message += `\nconsole: ${complaints.join('\n')}`;
+      if (complaints.length > 0) error.stack = `${error.stack}\nconsole: ${complaints.join('\n')}`;
       await it.leave().catch(() => {});
       throw error;
     }
