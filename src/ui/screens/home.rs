@@ -36,8 +36,8 @@ pub fn Home(app: App) -> AnyView {
     let in_requests = Memo::new(move |_| app.base.get() == Route::Requests);
     view! {
         <div class="shell" class:shell-chat=move || open.get().is_some() class:shell-details=move || app.details.get() && wide.get()>
+            <Bars app=app/>
             <div class="pane pane-list">
-                <Bars app=app/>
                 {move || if in_requests.get() {
                     view! { <RequestsPane app=app/> }.into_any()
                 } else {
