@@ -70,7 +70,7 @@ impl Store {
     pub async fn open(name: &str) -> Result<(Self, Vec<Row>), OpenError> {
         let database = migrate::open(name, schema::VERSION, schema::STEPS).await?;
         let taken = take_over(&database).await?;
-        let stored = taken.rows.iter().any(|(_, rows)| !rows.is_empty());
+        let stored = taken.rows.iter().any(|(_, stored)| stored.len() > 0);
         let (sealer, generation) = if let Some(record) = taken.key {
             (vault::open(&record).await.ok_or(OpenError::Key)?, taken.generation)
         } else if stored {
@@ -80,9 +80,9 @@ impl Store {
             (sealer, keep_key(&database, taken.generation, &record).await?)
         };
 
-        let mut rows = Vec::with_capacity(taken.rows.iter().map(|(_, rows)| rows.len()).sum());
-        for (table, sealed) in taken.rows {
-            for (stored_key, value) in sealed {
+        let mut rows = Vec::with_capacity(taken.rows.iter().map(|(_, stored)| stored.len()).sum());
+        for (table, stored) in taken.rows {
+            for (stored_key, value) in stored.rows() {
                 let (key, value) = sealer.open(table, &stored_key, &value).ok_or(OpenError::Damaged(table))?;
                 rows.push(Row { table, key, value });
             }
@@ -174,7 +174,7 @@ struct Write {
 struct Taken {
     generation: f64,
     key: Option<JsValue>,
-    rows: Vec<(Table, Vec<Stored>)>,
+    rows: Vec<(Table, Stored)>,
 }
 
 /// Moves the generation on and reads everything, in one transaction: a former owner's commit is either wholly in what is

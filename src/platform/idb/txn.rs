@@ -68,8 +68,23 @@ impl From<JsValue> for TxnError {
     }
 }
 
-/// A stored key and a stored value, both as the database has them.
-pub(super) type Stored = (Vec<u8>, Vec<u8>);
+/// Everything in a store. It stays on the browser's side until a row is taken: the program's own memory never shrinks again.
+pub(super) struct Stored {
+    keys: Array,
+    values: Array,
+}
+
+impl Stored {
+    pub(super) fn len(&self) -> usize {
+        usize::try_from(self.keys.length()).unwrap_or(usize::MAX)
+    }
+
+    /// Stored keys and values, one by one.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        let bytes = |value: JsValue| Uint8Array::new(&value).to_vec();
+        self.keys.iter().map(bytes).zip(self.values.iter().map(bytes))
+    }
+}
 
 /// An open database.
 pub struct Database {
@@ -131,14 +146,13 @@ impl Txn {
     }
 
     /// Reads every key and value of a store of bytes.
-    pub(super) async fn all(&self, store: &str) -> Result<Vec<Stored>, TxnError> {
+    pub(super) async fn all(&self, store: &str) -> Result<Stored, TxnError> {
         let store = self.store(store)?;
         // Both are asked for before either is awaited, and come in the order of the keys.
         let (keys, values) = (store.get_all_keys()?, store.get_all()?);
-        let keys: Array = request(&keys).await?.unchecked_into();
-        let values: Array = request(&values).await?.unchecked_into();
-        let bytes = |value: JsValue| Uint8Array::new(&value).to_vec();
-        Ok(keys.iter().map(bytes).zip(values.iter().map(bytes)).collect())
+        let keys = request(&keys).await?.unchecked_into();
+        let values = request(&values).await?.unchecked_into();
+        Ok(Stored { keys, values })
     }
 
     /// Writes one value. Whether it worked shows at [`Txn::finish`].
