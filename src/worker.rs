@@ -52,6 +52,9 @@ const HAND_OVER_MS: u32 = 60;
 /// How long a bystander stays out of the queue while two other tabs hand the engine over.
 const STAND_BACK_MS: u32 = PATIENCE_MS + 500;
 
+/// How long a lock must stay free before a waiting tab takes it: its owner may only be reloading.
+const RETURN_MS: u32 = 1_500;
+
 /// Starts the worker.
 pub fn start() {
     let Some(port) = Port::take() else { return };
@@ -145,20 +148,22 @@ impl Worker {
     async fn run(mut self) {
         let mut claim = Claim::IfFree;
         loop {
-            match self.acquire(claim).await {
-                Ok(lock) => claim = self.live(lock).await,
+            let lock = match self.acquire(claim).await {
+                Ok(lock) => Some(lock),
                 Err(LockError::Busy) => {
                     self.shared.say(&FromWorker::LockBusy);
-                    claim = Claim::TakeOver;
-                    if let Some(lock) = self.wait_for_turn().await {
-                        claim = self.live(lock).await;
-                    }
+                    self.wait_for_turn().await
                 }
                 Err(LockError::Unsupported) => {
                     self.shared.say(&FromWorker::Failed(StartFailure::Unsupported));
                     return;
                 }
+            };
+            let mut next = lock;
+            while let Some(lock) = next.take() {
+                next = self.live(lock).await;
             }
+            claim = Claim::TakeOver; // somebody pressed "use here"
         }
     }
 
@@ -180,58 +185,79 @@ impl Worker {
         }
     }
 
-    /// Waits until the owner is gone (then gives the lock) or this tab is to take over (then gives none).
+    /// Waits until the owner is gone for good (then gives the lock) or this tab is to take over (then gives none).
     async fn wait_for_turn(&mut self) -> Option<TabLock> {
         loop {
-            let turn = std::pin::pin!(TabLock::request(ENGINE, Manner::Wait));
-            let wish = std::pin::pin!(self.wishes.recv());
-            let wish = match select(turn, wish).await {
-                Either::Left((lock, _)) => return lock.ok(),
-                Either::Right((wish, _)) => wish,
+            let wish = {
+                let turn = std::pin::pin!(TabLock::request(ENGINE, Manner::Wait));
+                let wish = std::pin::pin!(self.wishes.recv());
+                match select(turn, wish).await {
+                    Either::Left((lock, _)) => lock.map(|_| None).unwrap_or(Some(Wish::Here)),
+                    Either::Right((wish, _)) => wish.ok(),
+                }
             };
-            if wish == Ok(Wish::Here) {
+            let pause = match wish {
+                Some(Wish::Here) => return None,
+                // Another tab takes it: out of its way, then back into the queue.
+                Some(Wish::Elsewhere) => STAND_BACK_MS,
+                // The owner is gone, or only reloads: then it shall have it back.
+                None => RETURN_MS,
+            };
+            if self.pause(pause).await {
                 return None;
             }
-            // Another tab takes it: out of its way, then back into the queue.
-            clock::sleep(STAND_BACK_MS).await;
+            if wish.is_none()
+                && let Ok(lock) = TabLock::request(ENGINE, Manner::IfFree).await
+            {
+                return Some(lock);
+            }
         }
     }
 
-    /// One life of the engine. Gives how to claim the next one, once there is a reason to.
-    async fn live(&mut self, mut lock: TabLock) -> Claim {
-        while self.wishes.try_recv().is_ok() {} // wishes from before this life
-        let (store, end) = match self.open().await {
-            Ok((driver, store)) => {
-                *self.shared.driver.borrow_mut() = Some(driver.handle());
-                self.shared.tell_surroundings();
-                let running = std::pin::pin!(driver.run());
-                let end = match select(running, std::pin::pin!(lock.lost())).await {
-                    Either::Left((end, _)) => end,
-                    Either::Right(((), running)) => {
-                        self.shared.stop();
-                        running.await
-                    }
-                };
-                (Some(store), Some(end))
+    /// Waits; true as soon as this tab is to take over.
+    async fn pause(&mut self, ms: u32) -> bool {
+        let mut over = std::pin::pin!(clock::sleep(ms));
+        loop {
+            match select(over.as_mut(), std::pin::pin!(self.wishes.recv())).await {
+                Either::Left(_) => return false,
+                Either::Right((Ok(Wish::Here), _)) => return true,
+                Either::Right(_) => {}
             }
+        }
+    }
+
+    /// One life of the engine, and the wait after it. Gives the lock for the next one; none: this tab is to take over.
+    async fn live(&mut self, mut lock: TabLock) -> Option<TabLock> {
+        while self.wishes.try_recv().is_ok() {} // wishes from before this life
+        let (driver, store) = match self.open().await {
+            Ok(opened) => opened,
             Err(failure) => {
+                drop(lock);
                 self.shared.say(&FromWorker::Failed(failure));
-                (None, None)
+                while self.wishes.recv().await.is_ok_and(|wish| wish != Wish::Here) {}
+                return None;
+            }
+        };
+        *self.shared.driver.borrow_mut() = Some(driver.handle());
+        self.shared.tell_surroundings();
+        let end = {
+            let running = std::pin::pin!(driver.run());
+            match select(running, std::pin::pin!(lock.lost())).await {
+                Either::Left((end, _)) => end,
+                Either::Right(((), running)) => {
+                    self.shared.stop();
+                    running.await
+                }
             }
         };
         self.shared.driver.borrow_mut().take();
-        if let Some(store) = store {
-            store.close();
-        }
-        if end == Some(End::Stopped) {
+        store.close();
+        self.shared.say(&FromWorker::LockLost);
+        if end == End::Stopped {
             clock::sleep(HAND_OVER_MS).await;
         }
         drop(lock);
-        if let Some(End::Stopped | End::Superseded) = end {
-            self.shared.say(&FromWorker::LockLost);
-        }
-        while self.wishes.recv().await.is_ok_and(|wish| wish != Wish::Here) {}
-        Claim::TakeOver
+        self.wait_for_turn().await
     }
 
     async fn open(&self) -> Result<(Driver<Browser>, Rc<Store>), StartFailure> {

@@ -225,6 +225,23 @@ async fn who_stops_waiting_leaves_the_queue() {
 }
 
 #[wasm_bindgen_test]
+async fn a_lock_granted_to_nobody_is_given_back() {
+    let held = TabLock::request("l-unseen", Manner::IfFree).await.unwrap();
+    {
+        // Asked for, then left alone while the lock becomes free: the answer is there but nobody looked at it.
+        let waiting = std::pin::pin!(TabLock::request("l-unseen", Manner::Wait));
+        let Either::Right((_, waiting)) = select(waiting, std::pin::pin!(clock::sleep(20))).await else {
+            panic!("the lock is held");
+        };
+        drop(held);
+        clock::sleep(80).await;
+        let _unseen = waiting;
+    }
+    clock::sleep(50).await;
+    assert!(TabLock::request("l-unseen", Manner::IfFree).await.is_ok());
+}
+
+#[wasm_bindgen_test]
 async fn tabs_hear_each_other_but_not_themselves() {
     let heard = Rc::new(RefCell::new(Vec::new()));
     let listen = |who: &'static str| {

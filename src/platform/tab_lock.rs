@@ -67,7 +67,7 @@ impl TabLock {
             Manner::Steal => options.set_steal(true),
         }
 
-        let (answer, mut asked) = oneshot::channel::<Option<Function>>();
+        let (answer, asked) = oneshot::channel::<Option<Function>>();
         let answer = Rc::new(RefCell::new(Some(answer)));
         let callback = Closure::<dyn FnMut(JsValue) -> Promise>::new({
             let answer = Rc::clone(&answer);
@@ -86,9 +86,9 @@ impl TabLock {
             drop(callback);
         });
 
-        let leave = LeaveQueue { queue: (manner == Manner::Wait).then_some(queue) };
-        let release = (&mut asked).await;
-        leave.stay();
+        let mut pending = Pending { queue: (manner == Manner::Wait).then_some(queue), asked };
+        let release = (&mut pending.asked).await;
+        pending.queue = None;
         match release {
             Ok(Some(release)) => Ok(Self { release, lost: Some(lost) }),
             Ok(None) => Err(LockError::Busy),
@@ -131,21 +131,21 @@ fn granted(lock: &JsValue, answer: &RefCell<Option<oneshot::Sender<Option<Functi
     })
 }
 
-/// Leaves the queue for the lock when the request is dropped before it was answered.
-struct LeaveQueue {
+/// A request under way. Dropped before it was answered it leaves the queue; dropped after the answer came but before
+/// anybody saw it, it gives the lock back.
+struct Pending {
     queue: Option<AbortController>,
+    asked: oneshot::Receiver<Option<Function>>,
 }
 
-impl LeaveQueue {
-    fn stay(mut self) {
-        self.queue = None;
-    }
-}
-
-impl Drop for LeaveQueue {
+impl Drop for Pending {
     fn drop(&mut self) {
         if let Some(queue) = &self.queue {
             queue.abort();
+        }
+        self.asked.close();
+        if let Ok(Some(Some(release))) = self.asked.try_recv() {
+            let _ = release.call0(&JsValue::UNDEFINED);
         }
     }
 }
