@@ -111,18 +111,17 @@ fn look(
     let context: web_sys::CanvasRenderingContext2d = canvas.get_context("2d").ok()??.dyn_into().ok()?;
     draw(&context, w, h).ok()?;
     let pixels = context.get_image_data(0, 0, w as i32, h as i32).ok()?.data().0;
-    let columns = w as usize;
-    let grey = |x: usize, y: usize| -> u8 {
-        let at = (y * columns + x) * 4;
-        let Some([red, green, blue, alpha]) = pixels.get(at..at + 4).and_then(|pixel| <[u8; 4]>::try_from(pixel).ok())
-        else {
-            return 255;
-        };
-        let light = (u32::from(red) * 77 + u32::from(green) * 150 + u32::from(blue) * 29) >> 8;
-        // Clear means paper.
-        let light = (light * u32::from(alpha) + 255 * (255 - u32::from(alpha))) / 255;
-        u8::try_from(light).unwrap_or(255)
-    };
-    let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(columns, h as usize, grey);
-    prepared.detect_grids().iter().find_map(|grid| grid.decode().ok()).map(|(_, text)| text)
+    let grey: Vec<u8> = pixels.chunks_exact(4).map(lightness).collect();
+    let mut reader = quircs::Quirc::default();
+    let codes = reader.identify(w as usize, h as usize, &grey);
+    codes.filter_map(|code| code.ok()?.decode().ok()).find_map(|data| String::from_utf8(data.payload).ok())
+}
+
+/// How light a pixel (red, green, blue, alpha) is, 0 to 255.
+fn lightness(pixel: &[u8]) -> u8 {
+    let [red, green, blue, alpha] = <[u8; 4]>::try_from(pixel).unwrap_or([255; 4]);
+    let light = (u32::from(red) * 77 + u32::from(green) * 150 + u32::from(blue) * 29) >> 8;
+    // Clear means paper.
+    let alpha = u32::from(alpha);
+    u8::try_from((light * alpha + 255 * (255 - alpha)) / 255).unwrap_or(255)
 }
