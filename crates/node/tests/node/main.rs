@@ -4,7 +4,6 @@
 mod api;
 mod bad_input;
 mod command_line;
-mod conversation;
 mod gateway;
 mod network;
 mod support;
