@@ -67,9 +67,7 @@ for (const [size, viewport] of Object.entries(WIDTHS)) {
     await theirs.send('An answer to myself, then.');
     await chat.message('An answer to myself, then.').waitFor();
     await look('conversation');
-    await chat.messages.last().hover();
-    await chat.messages.last().getByRole('button', { name: 'Message actions' }).click();
-    await ann.page.getByRole('menu').waitFor();
+    await chat.menuOf(chat.messages.last());
     await look('message-menu');
     await ann.page.keyboard.press('Escape');
     await ann.button('Details').first().click();

@@ -36,19 +36,23 @@ export class Conversation {
     return this.messages.locator('.body').allTextContents();
   }
 
-  // Opens the menu of a message and takes one of its items.
-  async act(text, item) {
-    const bubble = this.message(text).last();
+  // Opens the menu of a message: its button where there is a pointer, a long press (which is a context menu) elsewhere.
+  async menuOf(bubble) {
+    const button = bubble.getByRole('button', { name: 'Message actions' });
     await bubble.hover();
-    await bubble.getByRole('button', { name: 'Message actions' }).click();
+    if (await this.page.evaluate(() => matchMedia('(hover: hover)').matches)) await button.click();
+    else await bubble.locator('.body').click({ button: 'right' });
+    await this.page.getByRole('menu').waitFor();
+  }
+
+  // Takes an item of a message's menu.
+  async act(text, item) {
+    await this.menuOf(this.message(text).last());
     await this.page.getByRole('menuitem', { name: item, exact: true }).first().click();
   }
 
   async react(text, emoji) {
-    const bubble = this.message(text).last();
-    await bubble.hover();
-    await bubble.getByRole('button', { name: 'Message actions' }).click();
-    await this.page.getByRole('menuitem', { name: emoji, exact: true }).first().click();
+    await this.act(text, emoji);
   }
 
   reactions(text) {
