@@ -119,15 +119,19 @@ fn wasm_test() -> Result<Command> {
     let browser = system::ensure_browser()?;
     let folder = app::target_dir().join("webdriver");
     write_webdriver_settings(&folder, &browser)?;
-    // The runner reads its settings from the folder it runs in.
-    let runner = format!(
-        "target.{WASM_TARGET}.runner = ['sh', '-c', 'cd \"$0\" && exec wasm-bindgen-test-runner \"$@\"', '{}']",
-        folder.display()
-    );
-    let mut test = cargo(&["test", "--locked", "--target", WASM_TARGET, "--config", &runner]);
+    let mut test = cargo(&["test", "--locked", "--target", WASM_TARGET]);
+    test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", write_runner(&folder)?);
     test.env("PATH", process::path_with(&[tools::wasm_bindgen()?])?);
     test.env("CHROMEDRIVER", &browser.driver).env_remove("RUSTFLAGS").env("WASM_BINDGEN_TEST_TIMEOUT", "300");
     Ok(test)
+}
+
+/// The runner reads its settings from the folder it runs in, so a script goes there first. Cargo splits the words at white
+/// space: the path to the repository must have none.
+fn write_runner(folder: &Path) -> Result<String> {
+    let script = folder.join("run.sh");
+    std::fs::write(&script, "cd \"$(dirname \"$0\")\" && exec wasm-bindgen-test-runner \"$@\"\n")?;
+    Ok(format!("sh {}", script.display()))
 }
 
 /// What chromedriver is told; `webdriver.json` in the root is the same for tests run by hand.
