@@ -112,8 +112,13 @@ fn look(
     draw(&context, w, h).ok()?;
     let pixels = context.get_image_data(0, 0, w as i32, h as i32).ok()?.data().0;
     let grey: Vec<u8> = pixels.chunks_exact(4).map(lightness).collect();
+    read(w as usize, h as usize, &grey)
+}
+
+/// The text of the first readable code in a picture of grey pixels, row by row.
+fn read(width: usize, height: usize, grey: &[u8]) -> Option<String> {
     let mut reader = quircs::Quirc::default();
-    let codes = reader.identify(w as usize, h as usize, &grey);
+    let codes = reader.identify(width, height, grey);
     codes.filter_map(|code| code.ok()?.decode().ok()).find_map(|data| String::from_utf8(data.payload).ok())
 }
 
@@ -124,4 +129,46 @@ fn lightness(pixel: &[u8]) -> u8 {
     // Clear means paper.
     let alpha = u32::from(alpha);
     u8::try_from((light * alpha + 255 * (255 - alpha)) / 255).unwrap_or(255)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::read;
+
+    wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+    /// A code as we show it, each module 4 pixels wide, with a quiet border of 4 modules.
+    fn picture(text: &str) -> (usize, Vec<u8>) {
+        let code = fast_qr::QRBuilder::new(text).build().unwrap();
+        let side = (code.size + 8) * 4;
+        let dark = |at: usize| (at / 4).checked_sub(4).filter(|module| *module < code.size);
+        let pixel = |at: usize| match (dark(at % side), dark(at / side)) {
+            (Some(x), Some(y)) if code[y][x].value() => 0,
+            _ => 255,
+        };
+        (side, (0..side * side).map(pixel).collect())
+    }
+
+    #[wasm_bindgen_test]
+    fn what_we_show_as_a_code_is_what_we_read() {
+        let link = "http://127.0.0.1:8100/#/c/05b236f632b932488c399915928a55afa094d813d0df708364562ba588d6098d27";
+        let (side, grey) = picture(link);
+        assert_eq!(read(side, side, &grey).as_deref(), Some(link));
+    }
+
+    #[wasm_bindgen_test]
+    fn pictures_without_a_code_give_nothing() {
+        let (side, mut grey) = picture("hello");
+        assert_eq!(read(side, side, &vec![255; side * side]), None);
+        let mut state = 1_u32;
+        for pixel in &mut grey {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *pixel = state.to_be_bytes()[0];
+        }
+        assert_eq!(read(side, side, &grey), None);
+    }
 }
