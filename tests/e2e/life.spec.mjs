@@ -65,10 +65,10 @@ scene(it, test, 'offline, messages wait; online, they leave once', async ({ peop
   await mine.send('Written offline 1');
   await mine.send('Written offline 2');
   await mine.reaches('Written offline 1', 'sending');
-  // They outlive the tab, too.
+  // They outlive the tab, too. The way out is shut before the network is back: a worker may outlive its tab a moment.
+  await alice.context.route(ONION, (route) => route.abort('internetdisconnected'));
   await alice.page.close();
   await alice.context.setOffline(false);
-  await alice.context.route(ONION, (route) => route.abort('internetdisconnected'));
   await alice.openTab(`#/c/${bob.id}`);
   const again = alice.conversation();
   await again.message('Written offline 2').waitFor();
