@@ -100,17 +100,7 @@ fn browser_tests() -> Result<Counts> {
 /// Measurements compiled to wasm, built as the app is served.
 pub(crate) fn browser_bench() -> Result<()> {
     let mut bench = wasm_test()?;
-    bench.args([
-        "--release",
-        "--quiet",
-        "-p",
-        "zwiebel",
-        "--test",
-        "web_bench",
-        "--",
-        "--include-ignored",
-        "--nocapture",
-    ]);
+    bench.args(["--release", "-p", "zwiebel", "--test", "web_bench", "--", "--include-ignored", "--nocapture"]);
     process::show(bench)
 }
 
