@@ -1,11 +1,2 @@
-//! Content from anybody: decodes or not, and what decodes survives.
 #![no_main]
-
-use libfuzzer_sys::fuzz_target;
-use zwiebel_proto::content::{decode, encode};
-
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(content) = decode(bytes) {
-        assert_eq!(decode(&encode(&content)), Ok(content));
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| zwiebel_fuzz::content_decode::run(bytes));

@@ -1,4 +1,4 @@
-//! The one tool for everything: run, test, e2e, bench, lint.
+//! The one tool for everything: run, test, e2e, bench, fuzz, lint.
 //!
 //! It uses nothing but the standard library, `anyhow` and `serde_json`, because it is compiled before anything else can
 //! happen. It does not know what the programs it starts do; it knows which ones are needed and how they are called.
@@ -6,6 +6,7 @@
 mod app;
 mod bench;
 mod e2e;
+mod fuzz;
 mod imports;
 mod lint;
 mod process;
@@ -26,6 +27,7 @@ cargo xtask <command>
   lint                    the quick part of it: formatting, clippy, import table, dependencies
   e2e [FILTER]            end-to-end tests only: spec files or test names that contain FILTER
   bench                   sizes and speed
+  fuzz [TARGET [RUNS]]    long runs under libFuzzer, 10 million of each target; needs a nightly toolchain
   imports                 the import table only
   tools                   install the tools and nothing else
 ";
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "lint" => lint::lint(),
         "e2e" => e2e::e2e(rest.first().map(String::as_str)),
         "bench" => bench::bench(),
+        "fuzz" => fuzz::fuzz(&rest),
         "imports" => imports::check().map(|counts| counts.failed == 0),
         "tools" => tools::install_all(),
         "" | "help" | "--help" | "-h" => {

@@ -10,6 +10,7 @@ use crate::app;
 use crate::app::Build;
 use crate::bench;
 use crate::e2e;
+use crate::fuzz;
 use crate::lint;
 use crate::lint::NATIVE;
 use crate::process;
@@ -37,6 +38,7 @@ pub(crate) fn test() -> Result<bool> {
     });
     lint::quick(&mut report);
     report.step("tests, native", native_tests);
+    report.step("fuzz targets, a short run", fuzz::short);
     report.step("documentation", documentation);
     if !ready {
         report.skip("tests in the browser", "tools are missing");

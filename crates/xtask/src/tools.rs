@@ -27,6 +27,7 @@ const NEXTEST: &str = "0.9.151";
 /// An installed nextest is used from this version on.
 const NEXTEST_OLDEST: (u32, u32, u32) = (0, 9, 100);
 const DENY: &str = "0.20.2";
+const FUZZ: &str = "0.13.2";
 const BINARYEN: &str = "132";
 const PLAYWRIGHT: &str = "1.65.0";
 
@@ -66,6 +67,11 @@ pub(crate) fn nextest() -> Result<Command> {
 /// The program `cargo-deny`.
 pub(crate) fn deny() -> Result<PathBuf> {
     Ok(cargo_tool("cargo-deny", DENY, Lock::Theirs)?.join("cargo-deny"))
+}
+
+/// The program `cargo-fuzz`.
+pub(crate) fn fuzz() -> Result<PathBuf> {
+    Ok(cargo_tool("cargo-fuzz", FUZZ, Lock::Theirs)?.join("cargo-fuzz"))
 }
 
 /// The folder of the package playwright-core. It brings no browser.

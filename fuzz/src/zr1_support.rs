@@ -1,5 +1,4 @@
-//! A pair of devices for the ZR1 targets, the same in every run. Included with `mod`.
-#![allow(dead_code)]
+//! A pair of devices for the ZR1 targets, the same in every run.
 
 use std::convert::Infallible;
 
@@ -11,10 +10,10 @@ use zwiebel_crypto::keys::Ed25519Secret;
 use zwiebel_crypto::ratchet::{Bind, Parts, Session, Trust};
 use zwiebel_crypto::secret::Secret;
 
-pub const NOW: u64 = 1_700_000_000_000;
+pub(crate) const NOW: u64 = 1_700_000_000_000;
 
 /// Counts: good enough for fuzzing, and the same every time.
-pub struct Counter(pub u64);
+pub(crate) struct Counter(pub(crate) u64);
 
 impl TryRng for Counter {
     type Error = Infallible;
@@ -39,26 +38,26 @@ impl TryRng for Counter {
 
 impl TryCryptoRng for Counter {}
 
-pub struct Side {
-    pub account: Ed25519Secret,
-    pub device: DeviceKeys,
-    pub certificate: Certificate,
-    pub prekey: Prekey,
+pub(crate) struct Side {
+    pub(crate) account: Ed25519Secret,
+    pub(crate) device: DeviceKeys,
+    pub(crate) certificate: Certificate,
+    pub(crate) prekey: Prekey,
 }
 
 impl Side {
-    pub fn new(byte: u8) -> Self {
+    pub(crate) fn new(byte: u8) -> Self {
         let account = Ed25519Secret::from_seed([byte; 32]);
         let device = DeviceKeys::from_bytes([byte + 1; 32], [byte + 2; 32], [byte + 3; 32]);
         let certificate = Certificate::issue(&account, &device.public(), NOW);
         Self { account, device, certificate, prekey: Prekey::from_bytes([byte + 4; 32], [byte + 5; 64]) }
     }
 
-    pub fn responder(&self) -> Responder<'_> {
+    pub(crate) fn responder(&self) -> Responder<'_> {
         Responder { account: self.account.public(), device: &self.device }
     }
 
-    pub fn initiate(&self, peer: &Self, rng: &mut Counter) -> Session {
+    pub(crate) fn initiate(&self, peer: &Self, rng: &mut Counter) -> Session {
         let us = Initiator { account: self.account.public(), device: &self.device, certificate: &self.certificate };
         let peer = PeerDevice {
             account: peer.account.public(),
@@ -78,31 +77,31 @@ impl Side {
 }
 
 /// The rows of a live session, to bring it back for each run.
-pub struct Rows(pub Vec<Vec<u8>>);
+pub(crate) struct Rows(pub(crate) Vec<Vec<u8>>);
 
 impl Rows {
-    pub fn of(session: &Session) -> Self {
+    pub(crate) fn of(session: &Session) -> Self {
         let mut rows = vec![session.encode_fixed().to_vec(), session.encode_hot().to_vec(), session.encode_closed()];
         rows.extend(session.skipped_rows().map(|(_, row)| row.to_vec()));
         Self(rows)
     }
 
-    pub fn restore(&self) -> Session {
+    pub(crate) fn restore(&self) -> Session {
         let parts = Parts { fixed: &self.0[0], hot: &self.0[1], closed: &self.0[2] };
         Session::restore(&parts, self.0[3..].iter().map(Vec::as_slice)).expect("restores")
     }
 }
 
-pub fn bind(number: u8) -> Bind {
+pub(crate) fn bind(number: u8) -> Bind {
     Bind::of(&[number; 24], &[])
 }
 
-pub fn seal(session: &mut Session, number: u8, rng: &mut Counter) -> Vec<u8> {
+pub(crate) fn seal(session: &mut Session, number: u8, rng: &mut Counter) -> Vec<u8> {
     session.seal(&Secret::new([number; 32]), &bind(number), rng).expect("seals")
 }
 
 /// Both ends of a session in which A has written and B has accepted.
-pub fn live_pair(rng: &mut Counter) -> (Session, Session) {
+pub(crate) fn live_pair(rng: &mut Counter) -> (Session, Session) {
     let (a, b) = (Side::new(1), Side::new(101));
     let mut at_a = a.initiate(&b, rng);
     let block: InitBlock = at_a.opening().expect("opening").clone();
