@@ -170,6 +170,13 @@ impl App {
                 self.conversations.put(view);
                 self.read_if_seen();
             }
+            ViewEvent::Conversations(views) => {
+                for view in views {
+                    self.timeline.header_changed(&view);
+                    self.conversations.put(view);
+                }
+                self.read_if_seen();
+            }
             ViewEvent::ConversationGone(with) => {
                 self.conversations.remove(&with);
                 if self.timeline.with.get_untracked() == Some(with) {
@@ -186,6 +193,7 @@ impl App {
             ViewEvent::MessageGone { with, message } => self.timeline.remove(with, message),
             ViewEvent::Typing { with, active } => self.conversations.set_typing(with, active),
             ViewEvent::Network(view) => self.network.set(view),
+            ViewEvent::Sync(_) => {} // the page does not show it yet
             ViewEvent::Refused(refusal) => self.apply_refusal(refusal),
             ViewEvent::Problem(problem) => self.problem.set(problem),
             ViewEvent::Erased => self.apply_erased(),

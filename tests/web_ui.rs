@@ -56,6 +56,7 @@ fn message(sent_ms: u64, outgoing: bool) -> MessageView {
         quote: None,
         reactions: Vec::new(),
         state: None,
+        expires: None,
     }
 }
 
@@ -77,6 +78,8 @@ fn conversation(with: AccountId, name: &str, active_ms: u64) -> ConversationView
         approved_me: true,
         listed: true,
         accepted: true,
+        expiry: vm::Expiry::Off,
+        marked_unread: false,
     }
 }
 
@@ -91,6 +94,7 @@ fn app(conversations: Vec<ConversationView>) -> (Owner, App) {
         conversations,
         network: NetworkView::default(),
         restore: None,
+        sync: vm::SyncView::default(),
     })));
     (owner, app)
 }

@@ -66,6 +66,14 @@ impl Engine {
             Command::SetDraft { with, text } => self.set_draft(cx, with, &text)?,
             Command::Typing { with, active } => self.typing(cx, with, active),
             Command::MarkRead { with, up_to } => self.mark_read(cx, with, up_to),
+            Command::MarkUnread { with, unread } => {
+                self.change_conversation(cx, with, |row| row.marked_unread = unread);
+            }
+            Command::SetExpiry { with, expiry } => self.change_conversation(cx, with, |row| row.expiry = expiry),
+            Command::DismissSync => {
+                self.live.sync.problem = None;
+                self.out.emit(ViewEvent::Sync(self.live.sync));
+            }
             Command::AcceptRequest { from } => self.accept(cx, from)?,
             Command::DeclineRequest { from } => self.decline(from),
             Command::SetBlocked { who, blocked } => self.set_blocked(who, blocked),

@@ -36,6 +36,12 @@ impl Engine {
         self.net.clock.network(cx.now)
     }
 
+    /// A network time on the device's clock, as views show it.
+    pub(crate) fn device_time(&self, network_ms: u64) -> u64 {
+        let offset = self.net.clock.offset().unwrap_or(0);
+        self.time.to_device(network_ms.saturating_add_signed(offset.saturating_neg()))
+    }
+
     pub(crate) fn stamp(&mut self, cx: &Cx<'_>) -> u64 {
         let now = self.network_now(cx);
         self.model.stamp(&mut self.out, now)

@@ -77,6 +77,7 @@ pub(crate) struct Live {
     pub(crate) shown_network: Option<NetworkView>,
     pub(crate) restore_shown: Option<crate::view::RestoreView>,
     pub(crate) bad_list: bool,
+    pub(crate) sync: crate::view::SyncView,
 }
 
 pub(crate) struct OpenConversation {
@@ -268,7 +269,7 @@ mod tests {
     use crate::model::rows::{ConversationRow, MessageRow, account_bytes, message_bytes};
 
     fn put<T: serde::Serialize>(table: Table, key: Vec<u8>, value: &T) -> Row {
-        Row { table, key, value: row::encode(value) }
+        Row { table, key, value: row::encode(table, value) }
     }
 
     #[test]
@@ -290,6 +291,7 @@ mod tests {
                 unread: n > 9_000 && n % 2 == 1,
                 state: None,
                 hash: Some("h".repeat(43)),
+                expires: None,
             };
             rows.push(put(Table::Message, message_bytes(&id), &message));
         }

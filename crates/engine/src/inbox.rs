@@ -118,6 +118,7 @@ impl Engine {
             unread: !own,
             state: own.then_some(SendState::Sent),
             hash: Some(hash),
+            expires: None,
         };
         self.file_message(cx, id, row);
     }
@@ -290,6 +291,7 @@ fn apply_profile(contact: &mut crate::model::rows::ContactRow, profile: Profile)
             contact.display_name = name;
         }
         contact.picture_url = profile.picture_url.unwrap_or_default();
+        contact.picture_key = profile.picture_key;
         contact.profile_updated_s = profile.updated_s;
     }
 }

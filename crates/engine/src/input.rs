@@ -5,7 +5,7 @@ use zwiebel_proto::account_id::AccountId;
 
 use crate::batch::BatchId;
 use crate::effect::RequestId;
-use crate::view::{MessageId, Settings};
+use crate::view::{Expiry, MessageId, Settings};
 
 /// One thing that happened outside; handed to [`crate::Engine::handle`].
 #[derive(Debug)]
@@ -87,6 +87,8 @@ pub enum Command {
     Typing { with: AccountId, active: bool },
     /// Everything up to this message is read.
     MarkRead { with: AccountId, up_to: MessageId },
+    /// Mark a conversation as unread by hand, or take that back. Follows to the other devices.
+    MarkUnread { with: AccountId, unread: bool },
     /// Accept a message request.
     AcceptRequest { from: AccountId },
     /// Decline: the request and its messages go away; a later message is a new request.
@@ -99,8 +101,12 @@ pub enum Command {
     SetPinned { with: AccountId, pinned: bool },
     /// Mute or unmute notifications.
     SetMuted { with: AccountId, muted: bool },
-    /// Delete a conversation with all its messages on this device.
+    /// Delete a conversation with all its messages on this device. The other devices take it out of their list.
     DeleteConversation { with: AccountId },
+    /// Let new messages of a conversation disappear, or stay. The other side is told.
+    SetExpiry { with: AccountId, expiry: Expiry },
+    /// The person saw [`crate::view::SyncProblem::Renewed`].
+    DismissSync,
 
     /// Build a new path.
     NewPath,

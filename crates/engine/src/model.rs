@@ -60,14 +60,16 @@ impl Model {
         match table {
             Table::Meta => return self.load_meta(&stored.key, bytes),
             Table::Contact => {
-                self.contacts.insert(rows::account_key(&stored.key).ok_or(damaged)?, row::decode(table, bytes)?);
+                let contact = row::decode_either::<rows::first::ContactRow, ContactRow>(table, bytes)?;
+                self.contacts.insert(rows::account_key(&stored.key).ok_or(damaged)?, contact);
             }
             Table::Conversation => {
-                self.conversations.insert(rows::account_key(&stored.key).ok_or(damaged)?, row::decode(table, bytes)?);
+                let row = row::decode_either::<rows::first::ConversationRow, ConversationRow>(table, bytes)?;
+                self.conversations.insert(rows::account_key(&stored.key).ok_or(damaged)?, row);
             }
             Table::Message => {
                 let id = rows::message_id(&stored.key).ok_or(damaged)?;
-                let message: MessageRow = row::decode(table, bytes)?;
+                let message = row::decode_either::<rows::first::MessageRow, MessageRow>(table, bytes)?;
                 self.index.insert(id, message.with);
                 self.threads.entry(message.with).or_default().insert(id, message);
             }

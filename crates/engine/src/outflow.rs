@@ -57,7 +57,7 @@ struct Flying {
 
 impl Outflow {
     pub(crate) fn put<T: Serialize>(&mut self, table: Table, key: Vec<u8>, value: &T) {
-        self.pending.insert((table, key), Some(row::encode(value)));
+        self.pending.insert((table, key), Some(row::encode(table, value)));
     }
 
     pub(crate) fn delete(&mut self, table: Table, key: Vec<u8>) {
@@ -256,7 +256,9 @@ mod tests {
         assert!(out.pop().is_none(), "not before the pause is over");
         out.settle(RETRY_MS, false);
         let again = commit(&mut out);
-        let row = |key: u8, value: u8| Op::Put(Row { table: Table::Meta, key: vec![key], value: row::encode(&value) });
+        let row = |key: u8, value: u8| {
+            Op::Put(Row { table: Table::Meta, key: vec![key], value: row::encode(Table::Meta, &value) })
+        };
         assert!(again.ops == [row(1, 1), row(2, 9)]);
         out.committed(again.id);
         assert!(matches!(out.pop(), Some(Effect::Emit(ViewEvent::Problem(None)))));

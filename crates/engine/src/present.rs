@@ -1,12 +1,14 @@
 //! Views of the model: what the page shows of conversations and messages.
 
+use std::collections::BTreeSet;
+
 use zwiebel_proto::account_id::AccountId;
 
 use crate::engine::Engine;
 use crate::model::rows::{MessageRow, ProfileRow};
 use crate::view::{
-    AccountView, ConversationKind, ConversationView, MessageId, MessageView, Preview, QuoteView, ReactionView, Ready,
-    ViewEvent,
+    AccountView, ConversationKind, ConversationView, ExpiresView, MessageId, MessageView, Preview, QuoteView,
+    ReactionView, Ready, ViewEvent,
 };
 
 /// Characters of the preview line and of a quote (view.rs).
@@ -22,11 +24,14 @@ impl Engine {
 
     pub(crate) fn ready_view(&self) -> Ready {
         let listed = self.model.conversations.iter().filter(|(_, row)| row.listed).map(|(with, _)| *with);
+        let blocked = self.model.contacts.iter().filter(|(_, row)| row.blocked).map(|(with, _)| *with);
+        let shown: BTreeSet<AccountId> = listed.chain(blocked).collect();
         Ready {
             account: self.account_view(),
-            conversations: listed.map(|with| self.conversation_view(with)).collect(),
+            conversations: shown.into_iter().map(|with| self.conversation_view(with)).collect(),
             network: self.network_view(),
             restore: self.restore_view(),
+            sync: self.live.sync,
         }
     }
 
@@ -53,7 +58,7 @@ impl Engine {
             nickname: contact.nickname.clone(),
             blocked: contact.blocked,
             pinned: row.pinned,
-            muted: row.muted,
+            muted: row.muted || row.muted_until_s.saturating_mul(1000) > self.net.clock.network(self.time.now()),
             unread: thread.map_or(0, |t| u32::try_from(t.unread().len()).unwrap_or(u32::MAX)),
             draft: row.draft,
             last: last.map(|(id, message)| preview(id, message, me)),
@@ -62,6 +67,8 @@ impl Engine {
             approved_me: contact.approved_me || own,
             listed: row.listed,
             accepted: contact.approved || own,
+            expiry: row.expiry,
+            marked_unread: row.marked_unread,
         }
     }
 
@@ -75,6 +82,7 @@ impl Engine {
             quote: row.quote.as_ref().map(|quote| self.quote_view(quote)),
             reactions: reaction_views(&row.reactions, me),
             state: row.state,
+            expires: row.expires.map(|e| ExpiresView { at_ms: e.at_ms.map(|at| self.device_time(at)) }),
         }
     }
 

@@ -8,8 +8,16 @@ use thiserror::Error;
 
 use crate::batch::Table;
 
-/// The version every row is written with today.
-const VERSION: u8 = 1;
+/// The first version of every layout.
+const FIRST: u8 = 1;
+
+/// The version the rows of a table are written with today.
+const fn version(table: Table) -> u8 {
+    match table {
+        Table::Contact | Table::Conversation | Table::Message => 2,
+        _ => FIRST,
+    }
+}
 
 /// Why a stored row cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -24,19 +32,34 @@ pub enum RowError {
 }
 
 /// The bytes of a row.
-pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn encode<T: Serialize>(table: Table, value: &T) -> Vec<u8> {
     // postcard fails only where serde is told a length it cannot know, which no row does.
-    postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
+    postcard::to_extend(value, vec![version(table)]).unwrap_or_default()
 }
 
 /// A row from its bytes; bytes left over are damage.
 pub(crate) fn decode<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, RowError> {
     match bytes.split_first() {
-        Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
-            Ok((value, [])) => Ok(value),
-            _ => Err(RowError::Damaged(table)),
-        },
-        Some((&version, _)) if version > VERSION => Err(RowError::Newer(table)),
+        Some((&written, rest)) if written == version(table) => read(table, rest),
+        Some((&written, _)) if written > version(table) => Err(RowError::Newer(table)),
+        _ => Err(RowError::Damaged(table)),
+    }
+}
+
+/// The same for a table whose layout has changed: rows of the first version are read as well.
+pub(crate) fn decode_either<First: DeserializeOwned, T: DeserializeOwned + From<First>>(
+    table: Table,
+    bytes: &[u8],
+) -> Result<T, RowError> {
+    match bytes.split_first() {
+        Some((&FIRST, rest)) => read::<First>(table, rest).map(T::from),
+        _ => decode(table, bytes),
+    }
+}
+
+fn read<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, RowError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
         _ => Err(RowError::Damaged(table)),
     }
 }

@@ -56,6 +56,7 @@ impl Engine {
             unread: false,
             state: Some(SendState::Sending),
             hash,
+            expires: None,
         };
         self.model.put_message(&mut self.out, id, row);
         if self.live.typing_to.is_some_and(|(who, ..)| who == to) {

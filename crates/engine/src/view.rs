@@ -29,6 +29,8 @@ pub enum ViewEvent {
     Restore(RestoreView),
     /// A conversation appeared or changed; replaces the one with the same id.
     Conversation(ConversationView),
+    /// Many conversations appeared or changed at once (a restore): each replaces the one with the same id.
+    Conversations(Vec<ConversationView>),
     /// A conversation went away.
     ConversationGone(AccountId),
     /// Messages of the open conversation, oldest first; replaces what was shown of it.
@@ -41,6 +43,8 @@ pub enum ViewEvent {
     Typing { with: AccountId, active: bool },
     /// Connection, path, swarm or network changed.
     Network(NetworkView),
+    /// How far the account data is the same on all devices.
+    Sync(SyncView),
     /// A command could not be done.
     Refused(Refusal),
     /// Something is wrong that the person should know or act on. `None`: solved.
@@ -54,10 +58,62 @@ pub enum ViewEvent {
 pub struct Ready {
     /// `None`: nobody has an account here yet.
     pub account: Option<AccountView>,
+    /// The listed ones, and blocked people also where they are not listed.
     pub conversations: Vec<ConversationView>,
     pub network: NetworkView,
     /// A restore that was interrupted goes on.
     pub restore: Option<RestoreView>,
+    pub sync: SyncView,
+}
+
+/// Account data (profile, contacts, conversations, read positions) on its way to the account's other devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SyncView {
+    pub state: SyncState,
+    /// When everything was last known to be in the network (Unix ms on the device's clock).
+    pub last_ms: Option<u64>,
+    /// When the network forgets the account data if nobody renews it (Unix ms on the device's clock).
+    pub expires_ms: Option<u64>,
+    pub problem: Option<SyncProblem>,
+}
+
+/// How far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum SyncState {
+    /// The network was not asked yet since the start, or a restore is running.
+    #[default]
+    Waiting,
+    /// Own changes are not in the network yet.
+    Changed,
+    /// Everything of this device is in the network.
+    Synchronised,
+}
+
+/// What is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SyncProblem {
+    /// The account data is too large for the network.
+    TooLarge,
+    /// Nothing was confirmed for more than 10 minutes while online.
+    Unreachable,
+    /// Not renewed for 14 days or more of the 30 the network keeps it.
+    NearExpiry,
+    /// It was missing from the network and was put back from this device's copy. Shown until `DismissSync`.
+    Renewed,
+    /// Data of a newer client is in the network; it is left alone and not applied.
+    NewerClient,
+}
+
+/// Disappearing messages of a conversation (session-messages 5.5): for how long, and from when on. Seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Expiry {
+    /// Messages stay.
+    #[default]
+    Off,
+    /// From sending on.
+    AfterSend(u32),
+    /// From reading on.
+    AfterRead(u32),
 }
 
 /// The own account.
@@ -102,7 +158,9 @@ pub struct RestoreView {
 pub enum RestoreStage {
     /// Waiting for nodes and a path.
     Connecting,
-    /// Asking the swarm.
+    /// Asking the swarm for name, contacts and conversations.
+    AccountData,
+    /// Asking the swarm for messages.
     Fetching,
     /// Everything the asked members hold is here.
     Done,
@@ -136,6 +194,10 @@ pub struct ConversationView {
     pub listed: bool,
     /// The other side was told so far that we accept it, or does not need to be.
     pub accepted: bool,
+    /// New messages disappear after this.
+    pub expiry: Expiry,
+    /// Marked as unread by hand, here or on another device.
+    pub marked_unread: bool,
 }
 
 /// What a conversation is.
@@ -174,6 +236,15 @@ pub struct MessageView {
     pub reactions: Vec<ReactionView>,
     /// Only for outgoing ones.
     pub state: Option<SendState>,
+    /// Set for a message that disappears.
+    pub expires: Option<ExpiresView>,
+}
+
+/// When a message disappears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiresView {
+    /// Unix ms on the device's clock; `None`: the time starts with reading.
+    pub at_ms: Option<u64>,
 }
 
 /// How far an outgoing message is.

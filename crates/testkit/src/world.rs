@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use zwiebel_engine::effect::{Effect, Poll};
 use zwiebel_engine::input::{Command, CommitFailure, HttpOutcome, Input};
 use zwiebel_engine::view::{
-    AccountView, ConversationView, MessageView, NetworkView, Phrase, Problem, Refusal, RestoreView, ViewEvent,
+    AccountView, ConversationView, MessageView, NetworkView, Phrase, Problem, Refusal, RestoreView, SyncView, ViewEvent,
 };
 use zwiebel_engine::{Config, Engine};
 use zwiebel_proto::account_id::AccountId;
@@ -68,6 +68,7 @@ pub struct Shown {
     pub has_earlier: bool,
     pub typing: BTreeMap<AccountId, bool>,
     pub network: NetworkView,
+    pub sync: SyncView,
     pub restores: Vec<RestoreView>,
     pub refused: Vec<Refusal>,
     pub problems: Vec<Option<Problem>>,
@@ -304,6 +305,7 @@ impl Shown {
                 self.account = ready.account;
                 self.conversations = ready.conversations.into_iter().map(|c| (c.with, c)).collect();
                 self.network = ready.network;
+                self.sync = ready.sync;
             }
             ViewEvent::Account(account) => self.account = Some(account),
             ViewEvent::RecoveryPhrase(phrase) => self.phrase = Some(phrase),
@@ -311,6 +313,9 @@ impl Shown {
             ViewEvent::Restore(view) => self.restores.push(view),
             ViewEvent::Conversation(view) => {
                 self.conversations.insert(view.with, view);
+            }
+            ViewEvent::Conversations(views) => {
+                self.conversations.extend(views.into_iter().map(|view| (view.with, view)))
             }
             ViewEvent::ConversationGone(with) => {
                 self.conversations.remove(&with);
@@ -332,6 +337,7 @@ impl Shown {
                 self.typing.insert(with, active);
             }
             ViewEvent::Network(view) => self.network = view,
+            ViewEvent::Sync(view) => self.sync = view,
             ViewEvent::Refused(refusal) => self.refused.push(refusal),
             ViewEvent::Problem(problem) => self.problems.push(problem),
             ViewEvent::Erased => {

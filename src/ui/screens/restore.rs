@@ -243,7 +243,7 @@ pub fn Restoring(app: App) -> AnyView {
                 <p class="lead" role="status">
                     {move || match view().stage {
                         RestoreStage::Connecting => t(K::RestoringConnecting),
-                        RestoreStage::Fetching | RestoreStage::Done => t(K::RestoringFetching),
+                        RestoreStage::AccountData | RestoreStage::Fetching | RestoreStage::Done => t(K::RestoringFetching),
                     }}
                 </p>
                 <progress max="100" prop:value=move || f64::from(view().percent) aria-label=t(K::RestoringTitle)></progress>

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use zwiebel_crypto::keys::{Ed25519Public, X25519Public};
 use zwiebel_proto::account_id::AccountId;
 
-use crate::view::{MessageId, SendFailure, SendState};
+use crate::view::{Expiry, MessageId, SendFailure, SendState};
+
+pub(crate) mod first;
 
 /// Single row `profile`: how the own account presents itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub(crate) struct ContactRow {
     pub(crate) display_name: String,
     pub(crate) nickname: String,
     pub(crate) picture_url: String,
+    /// Opens the picture.
+    pub(crate) picture_key: Option<[u8; 32]>,
     pub(crate) profile_updated_s: Option<u64>,
     pub(crate) approved: bool,
     pub(crate) approved_me: bool,
@@ -43,6 +47,13 @@ pub(crate) struct ConversationRow {
     pub(crate) pinned: bool,
     pub(crate) muted: bool,
     pub(crate) listed: bool,
+    /// Muted until then (Unix seconds); 0 for not. Set by other clients, this one mutes for good.
+    pub(crate) muted_until_s: u64,
+    /// Disappearing messages.
+    pub(crate) expiry: Expiry,
+    /// Everything sent up to then was read, on whatever device.
+    pub(crate) last_read_ms: u64,
+    pub(crate) marked_unread: bool,
 }
 
 /// One message; its key is the [`MessageId`].
@@ -59,6 +70,16 @@ pub(crate) struct MessageRow {
     pub(crate) state: Option<SendState>,
     /// Its hash in the own swarm (for outgoing ones: of the sync copy).
     pub(crate) hash: Option<String>,
+    pub(crate) expires: Option<ExpiresRow>,
+}
+
+/// A message that disappears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExpiresRow {
+    /// Never off.
+    pub(crate) after: Expiry,
+    /// Network time; `None` until its time starts.
+    pub(crate) at_ms: Option<u64>,
 }
 
 /// A sealed message that a swarm must still take.
@@ -232,7 +253,7 @@ mod tests {
 
     use super::*;
     use crate::batch::Table;
-    use crate::row::{RowError, decode, encode};
+    use crate::row::{RowError, decode, decode_either, encode};
     use crate::view::Settings;
 
     fn person(n: u8) -> AccountId {
@@ -252,6 +273,7 @@ mod tests {
             unread: true,
             state: Some(SendState::Failed(SendFailure::Refused)),
             hash: Some("hash".into()),
+            expires: Some(ExpiresRow { after: Expiry::AfterRead(60), at_ms: Some(8) }),
         };
         let sealed = Sealed { data: vec![1, 2, 3], hash: "hash".into() };
         let outbox = |what| OutboxRow {
@@ -267,13 +289,23 @@ mod tests {
             display_name: "name".into(),
             nickname: "nick".into(),
             picture_url: "url".into(),
+            picture_key: Some([6; 32]),
             profile_updated_s: Some(7),
             approved: true,
             approved_me: false,
             blocked: true,
         };
-        let conversation =
-            ConversationRow { created_ms: 9, draft: "draft".into(), pinned: true, muted: false, listed: true };
+        let conversation = ConversationRow {
+            created_ms: 9,
+            draft: "draft".into(),
+            pinned: true,
+            muted: false,
+            listed: true,
+            muted_until_s: 10,
+            expiry: Expiry::AfterSend(60),
+            last_read_ms: 11,
+            marked_unread: true,
+        };
         let orphans = vec![
             Orphan { target: id, from: person(4), what: OrphanKind::Unsent },
             Orphan { target: id, from: person(4), what: OrphanKind::Reaction { emoji: "e".into(), remove: true } },
@@ -281,26 +313,50 @@ mod tests {
         ];
         let node = NodeRow { ed25519: [5; 32], x25519: [6; 32], ip: [1, 2, 3, 4], port: 22021, swarm: u64::MAX - 1 };
         let lines = [
-            ("contact", encode(&contact)),
-            ("conversation", encode(&conversation)),
-            ("cursor", encode(&CursorRow { last_hash: "hash".into() })),
+            ("contact", encode(Table::Contact, &contact)),
+            ("conversation", encode(Table::Conversation, &conversation)),
+            ("cursor", encode(Table::Cursor, &CursorRow { last_hash: "hash".into() })),
             ("cursor key", cursor_bytes(&Ed25519Public([8; 32]), -11)),
-            ("guards", encode(&GuardsRow { guards: vec![GuardRow { ed25519: [5; 32], since_ms: 3 }] })),
-            ("message", encode(&message)),
+            ("guards", encode(Table::Meta, &GuardsRow { guards: vec![GuardRow { ed25519: [5; 32], since_ms: 3 }] })),
+            ("message", encode(Table::Message, &message)),
             ("message key", message_bytes(&id)),
-            ("network", encode(&NetworkRow { id: "id".into(), name: "name".into(), kind: 2 })),
-            ("nodes", encode(&NodesRow { nodes: vec![node], agreed_ms: 4 })),
-            ("orphans", encode(&orphans)),
-            ("outbox message", encode(&outbox(Outgoing::Message(id)))),
-            ("outbox control", encode(&outbox(Outgoing::Control))),
-            ("outbox sync", encode(&outbox(Outgoing::Sync))),
-            ("outbox delete", encode(&outbox(Outgoing::Delete(vec!["hash".into()])))),
-            ("profile", encode(&ProfileRow { display_name: "name".into(), updated_s: 5 })),
-            ("restore", encode(&RestoreRow { finished: vec![[1; 32]], messages: 6, percent: 50 })),
-            ("settings", encode(&Settings { read_receipts: true, typing_indicators: false })),
+            ("network", encode(Table::Meta, &NetworkRow { id: "id".into(), name: "name".into(), kind: 2 })),
+            ("nodes", encode(Table::Meta, &NodesRow { nodes: vec![node], agreed_ms: 4 })),
+            ("orphans", encode(Table::Meta, &orphans)),
+            ("outbox message", encode(Table::Outbox, &outbox(Outgoing::Message(id)))),
+            ("outbox control", encode(Table::Outbox, &outbox(Outgoing::Control))),
+            ("outbox sync", encode(Table::Outbox, &outbox(Outgoing::Sync))),
+            ("outbox delete", encode(Table::Outbox, &outbox(Outgoing::Delete(vec!["hash".into()])))),
+            ("profile", encode(Table::Meta, &ProfileRow { display_name: "name".into(), updated_s: 5 })),
+            ("restore", encode(Table::Meta, &RestoreRow { finished: vec![[1; 32]], messages: 6, percent: 50 })),
+            ("settings", encode(Table::Meta, &Settings { read_receipts: true, typing_indicators: false })),
         ];
         let text: Vec<String> = lines.iter().map(|(name, bytes)| format!("{name}: {}", hex::encode(bytes))).collect();
         insta::assert_snapshot!(text.join("\n"));
+    }
+
+    /// The rows of the first releases, as the test above once had them.
+    #[test]
+    fn rows_of_the_first_version_are_read() {
+        let read = |text: &str| hex::decode(text).unwrap();
+        let contact: ContactRow =
+            decode_either::<first::ContactRow, _>(Table::Contact, &read("01046e616d65046e69636b0375726c0107010001"))
+                .unwrap();
+        assert!(contact.nickname == "nick" && contact.blocked && contact.profile_updated_s == Some(7));
+        let conversation: ConversationRow =
+            decode_either::<first::ConversationRow, _>(Table::Conversation, &read("0109056472616674010001")).unwrap();
+        assert!(conversation.draft == "draft" && conversation.listed && conversation.expiry == Expiry::Off);
+        let person = "01".repeat(32);
+        let message = format!(
+            "01{w}04626f647901fba0f1c2b134{person}01{r}04f09fa7850001010301010468617368",
+            w = "02".repeat(32),
+            r = "03".repeat(32)
+        );
+        let message: MessageRow = decode_either::<first::MessageRow, _>(Table::Message, &read(&message)).unwrap();
+        assert!(message.body == "body" && message.unread && message.expires.is_none());
+        assert!(
+            decode_either::<first::ContactRow, ContactRow>(Table::Contact, &encode(Table::Contact, &contact)).is_ok()
+        );
     }
 
     #[test]
@@ -311,12 +367,12 @@ mod tests {
         assert_eq!(cursor_id(&cursor_bytes(&cursor.0, cursor.1)), Some(cursor));
         assert_eq!(number(&number_bytes(77)), Some(77));
         let profile = ProfileRow { display_name: "name".into(), updated_s: 5 };
-        assert_eq!(decode(Table::Meta, &encode(&profile)), Ok(profile));
+        assert_eq!(decode(Table::Meta, &encode(Table::Meta, &profile)), Ok(profile));
     }
 
     #[test]
     fn damaged_and_newer_rows_are_told_apart() {
-        let mut bytes = encode(&CursorRow { last_hash: "hash".into() });
+        let mut bytes = encode(Table::Cursor, &CursorRow { last_hash: "hash".into() });
         bytes.push(0);
         assert_eq!(decode::<CursorRow>(Table::Cursor, &bytes), Err(RowError::Damaged(Table::Cursor)));
         bytes.pop();

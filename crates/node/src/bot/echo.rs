@@ -172,6 +172,7 @@ mod tests {
             quote: quote.map(|id| QuoteView { id, text: None, outgoing: false }),
             reactions: Vec::new(),
             state: None,
+            expires: None,
         }
     }
 
