@@ -52,8 +52,10 @@ const HAND_OVER_MS: u32 = 60;
 /// How long a bystander stays out of the queue while two other tabs hand the engine over.
 const STAND_BACK_MS: u32 = PATIENCE_MS + 500;
 
-/// How long a lock must stay free before a waiting tab takes it: its owner may only be reloading.
-const RETURN_MS: u32 = 1_500;
+/// How long a lock must stay free before a waiting tab in front takes it: its owner may only be reloading.
+const RETURN_MS: u32 = 2_500;
+/// The same for a tab nobody looks at. It takes over only so that messages are still announced, and that has time.
+const HIDDEN_RETURN_MS: u32 = 15_000;
 
 /// Starts the worker.
 pub fn start() {
@@ -108,6 +110,18 @@ enum Wish {
     Here,
     /// Another tab wants it.
     Elsewhere,
+    /// Nobody said anything, but this tab came to the front.
+    Seen,
+}
+
+/// How a pause ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pause {
+    Over,
+    /// This tab is to take over.
+    Here,
+    /// This tab came to the front.
+    Seen,
 }
 
 struct Worker {
@@ -198,29 +212,35 @@ impl Worker {
             };
             let pause = match wish {
                 Some(Wish::Here) => return None,
+                Some(Wish::Seen) => continue,
                 // Another tab takes it: out of its way, then back into the queue.
                 Some(Wish::Elsewhere) => STAND_BACK_MS,
                 // The owner is gone, or only reloads: then it shall have it back.
-                None => RETURN_MS,
+                None if self.shared.visible.get() => RETURN_MS,
+                None => HIDDEN_RETURN_MS,
             };
-            if self.pause(pause).await {
-                return None;
-            }
-            if wish.is_none()
-                && let Ok(lock) = TabLock::request(ENGINE, Manner::IfFree).await
-            {
-                return Some(lock);
+            match self.pause(pause).await {
+                Pause::Here => return None,
+                Pause::Seen => {}
+                Pause::Over if wish.is_none() => {
+                    if let Ok(lock) = TabLock::request(ENGINE, Manner::IfFree).await {
+                        return Some(lock);
+                    }
+                }
+                Pause::Over => {}
             }
         }
     }
 
-    /// Waits; true as soon as this tab is to take over.
-    async fn pause(&mut self, ms: u32) -> bool {
+    /// Waits. Ends early when this tab is to take over, and a pause that is long only because nobody looked when somebody
+    /// does.
+    async fn pause(&mut self, ms: u32) -> Pause {
         let mut over = std::pin::pin!(clock::sleep(ms));
         loop {
             match select(over.as_mut(), std::pin::pin!(self.wishes.recv())).await {
-                Either::Left(_) => return false,
-                Either::Right((Ok(Wish::Here), _)) => return true,
+                Either::Left(_) => return Pause::Over,
+                Either::Right((Ok(Wish::Here), _)) => return Pause::Here,
+                Either::Right((Ok(Wish::Seen), _)) if ms == HIDDEN_RETURN_MS => return Pause::Seen,
                 Either::Right(_) => {}
             }
         }
@@ -282,6 +302,9 @@ impl Shared {
             ToWorker::Command(command) => self.input(Input::Command(command)),
             ToWorker::Visible(visible) => {
                 self.visible.set(visible);
+                if visible && self.driver.borrow().is_none() {
+                    let _ = self.wishes.unbounded_send(Wish::Seen);
+                }
                 self.input(Input::Visible(visible));
             }
             ToWorker::Online(online) => {

@@ -1,6 +1,7 @@
 // What happens to a browser: closed, reloaded, cut off, killed, full, doubled, with a wrong clock.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SECOND, eventually, stays } from './lib/wait.mjs';
 import { scene, world } from './lib/world.mjs';
 import { acquaint } from './pages/person.mjs';
@@ -160,6 +161,42 @@ scene(it, test, 'a second tab says so and takes over when asked', async ({ peopl
   await first.getByRole('button', { name: 'Use here' }).click();
   await first.getByRole('button', { name: 'Account menu' }).waitFor({ state: 'attached' });
   await second.getByRole('button', { name: 'Use here' }).waitFor();
+});
+
+scene(it, test, 'a reload keeps the engine, however slow it is, while other tabs wait unseen', async ({ person }) => {
+  // A service worker would answer for worker.js, and nothing could slow it down.
+  const alice = await person('Alice', { serviceWorkers: 'block' });
+  alice.expect(/Service Worker registration blocked/);
+  await alice.createAccount();
+  const first = alice.page;
+  // Playwright's pages are all in front, so this one says itself whether it is.
+  await alice.context.addInitScript(() => {
+    if (!location.hash.startsWith('#/new')) return;
+    let hidden = true;
+    Object.defineProperty(document, 'hidden', { get: () => hidden });
+    Object.defineProperty(document, 'visibilityState', { get: () => (hidden ? 'hidden' : 'visible') });
+    globalThis.comeToFront = () => { hidden = false; document.dispatchEvent(new Event('visibilitychange')); };
+  });
+  const waiting = await alice.openTab('#/new');
+  await waiting.getByRole('button', { name: 'Use here' }).waitFor();
+
+  alice.page = first;
+  // Longer than a tab in front would wait.
+  let slowed = 0;
+  await alice.context.route('**/worker.js', async (route) => {
+    slowed += 1;
+    await pause(4 * SECOND);
+    await route.continue();
+  });
+  await alice.reload();
+  assert.equal(slowed, 1);
+  assert.equal(await waiting.getByRole('button', { name: 'Use here' }).count(), 1, 'the other tab still waits');
+  await alice.context.unrouteAll({ behavior: 'ignoreErrors' });
+
+  // With the owner gone for good, coming to the front is enough.
+  await first.close();
+  await waiting.evaluate(() => globalThis.comeToFront());
+  await waiting.getByRole('dialog').waitFor({ timeout: 10 * SECOND });
 });
 
 for (const hours of [3, -3]) {
