@@ -39,21 +39,34 @@ pub(crate) fn build_app(build: Build) -> Result<PathBuf> {
 /// The native programs as built for use.
 pub(crate) struct Native {
     pub(crate) zwiebel: PathBuf,
-    /// The same network that writes down every packet; for tests only.
-    pub(crate) tap: Option<PathBuf>,
+    /// For tests only.
+    pub(crate) tests: Option<TestPrograms>,
 }
 
-/// Builds `zwiebel` and, for tests, `zwiebel-tap`.
-pub(crate) fn build_native(with_tap: bool) -> Result<Native> {
-    show(cargo(&["build", "--locked", "--profile", "native", "-p", "zwiebel-node", "--bin", "zwiebel"]))?;
-    if with_tap {
-        let mut tap =
-            cargo(&["build", "--locked", "--profile", "native", "-p", "zwiebel-node", "--bin", "zwiebel-tap"]);
-        tap.args(["--features", "tap"]);
-        show(tap)?;
+/// What the end-to-end tests and the measurements need besides the network.
+pub(crate) struct TestPrograms {
+    /// The same network that writes down every packet.
+    pub(crate) tap: PathBuf,
+    /// Fills the swarm of a new account.
+    pub(crate) fill_swarm: PathBuf,
+}
+
+/// Builds `zwiebel` and, for tests, `zwiebel-tap` and `fill_swarm`.
+pub(crate) fn build_native(for_tests: bool) -> Result<Native> {
+    let build = |args: &[&str]| {
+        let mut build = cargo(&["build", "--locked", "--profile", "native", "-p", "zwiebel-node"]);
+        build.args(args);
+        show(build)
+    };
+    build(&["--bin", "zwiebel"])?;
+    if for_tests {
+        build(&["--example", "fill_swarm"])?;
+        build(&["--bin", "zwiebel-tap", "--features", "tap"])?;
     }
     let folder = target_dir().join("native");
-    Ok(Native { zwiebel: folder.join("zwiebel"), tap: with_tap.then(|| folder.join("zwiebel-tap")) })
+    let tests = for_tests
+        .then(|| TestPrograms { tap: folder.join("zwiebel-tap"), fill_swarm: folder.join("examples/fill_swarm") });
+    Ok(Native { zwiebel: folder.join("zwiebel"), tests })
 }
 
 /// Where Cargo puts what it builds.

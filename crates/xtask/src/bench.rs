@@ -39,19 +39,8 @@ pub(crate) fn bench() -> Result<bool> {
     println!("\nOnion requests, in the browser");
     test::browser_bench()?;
     println!("\nThe app in Chromium");
-    show(cargo(&[
-        "build",
-        "--locked",
-        "--quiet",
-        "--profile",
-        "native",
-        "-p",
-        "zwiebel-node",
-        "--example",
-        "fill_swarm",
-    ]))?;
     let mut node = e2e::node()?;
-    node.env("FILL_SWARM_BIN", app::target_dir().join("native/examples/fill_swarm")).arg("tests/e2e/bench.mjs");
+    node.arg("tests/e2e/bench.mjs");
     show(node)?;
     Ok(counts.failed == 0)
 }

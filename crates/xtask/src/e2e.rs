@@ -55,8 +55,8 @@ pub(crate) fn node() -> Result<Command> {
         .env("PLAYWRIGHT_CORE", playwright)
         .env("CHROMIUM", browser.chromium)
         .env("SCREENSHOTS", app::target_dir().join("screenshots"));
-    if let Some(tap) = &native.tap {
-        node.env("ZWIEBEL_TAP_BIN", tap);
+    if let Some(tests) = &native.tests {
+        node.env("ZWIEBEL_TAP_BIN", &tests.tap).env("FILL_SWARM_BIN", &tests.fill_swarm);
     }
     Ok(node)
 }

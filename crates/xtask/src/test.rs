@@ -83,12 +83,13 @@ fn loader_tests() -> Result<Counts> {
     Ok(Counts::of_runner(&finished, count_node(&finished.output)?))
 }
 
+/// The core's tests that run in the browser, too: everything with vectors.
+const CORE_TESTS: &[&str] = &["-p", "zwiebel-crypto", "-p", "zwiebel-proto", "--lib", "--test", "config_sync"];
+
 /// Tests compiled to wasm and run in headless Chromium: the app's own, and those of the core.
 fn browser_tests() -> Result<Counts> {
     let mut sum = Counts::default();
-    for packages in
-        [["-p", "zwiebel-crypto", "-p", "zwiebel-proto", "--lib"].as_slice(), &["-p", "zwiebel", "--lib", "--tests"]]
-    {
+    for packages in [CORE_TESTS, &["-p", "zwiebel", "--lib", "--tests"]] {
         let mut test = wasm_test()?;
         test.arg("--no-fail-fast").args(packages);
         let finished: Finished = tee(test)?;
