@@ -27,3 +27,4 @@ pub mod sync;
 #[cfg(feature = "tap")]
 pub mod tap;
 pub mod tls;
+pub mod waits;

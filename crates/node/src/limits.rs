@@ -17,6 +17,16 @@ pub const AT_WORK: usize = 128;
 /// Message hashes in one request.
 pub const HASHES: usize = 10_000;
 
+/// Subaccounts in one revocation, and revoked ones kept for an account.
+pub const TOKENS: usize = 50;
+
+/// Longest wait of a retrieve in ms.
+pub const WAIT_MS: u64 = 20_000;
+/// Open waits of one account; another one ends the oldest.
+pub const WAITS_PER_ACCOUNT: usize = 2;
+/// Open waits of one node; with more a retrieve does not wait.
+pub const WAITS: usize = 4_096;
+
 /// Shortest life of a message in ms.
 pub const TTL_MIN: i64 = 10_000;
 /// Longest life of a message in a public inbox in ms.

@@ -29,6 +29,7 @@ use crate::store::queue;
 use crate::sync;
 use crate::tls;
 use crate::tls::TlsError;
+use crate::waits::Waits;
 
 /// Why a node could not start.
 #[derive(Debug, Error)]
@@ -51,6 +52,8 @@ pub struct Node {
     pub(crate) clients: RateLimit,
     /// A slot for every client request at work; onion requests have no address to be limited by.
     pub(crate) slots: Semaphore,
+    /// Retrieves that wait for a message.
+    pub waits: Arc<Waits>,
     /// Rung when copies for a peer may be worth trying at once.
     pub(crate) retry: Notify,
 }
@@ -72,6 +75,7 @@ impl Node {
                 Rate { per_second: 5_000.0, burst: 10_000.0 },
             ),
             slots: Semaphore::new(limits::AT_WORK),
+            waits: Arc::default(),
             retry: Notify::new(),
         })
     }

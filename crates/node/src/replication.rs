@@ -19,6 +19,7 @@ use crate::peer::PeerError;
 use crate::registry::ListedNode;
 use crate::rpc;
 use crate::rpc::Answer;
+use crate::rpc::call::Format;
 use crate::rpc::run::Origin;
 use crate::rpc::write::Copy;
 use crate::store::queue;
@@ -97,7 +98,16 @@ async fn enqueue(node: &Node, peer: Ed25519Public, method: &'static str, params:
 
 /// Runs a call that a member of the swarm forwarded.
 pub async fn from_member(node: &Arc<Node>, from: Ed25519Public, header: &Map<String, Value>, params: &[u8]) -> Answer {
-    const FORWARDED: [&str; 6] = ["delete", "delete_all", "delete_before", "expire", "expire_all", "store"];
+    const FORWARDED: [&str; 8] = [
+        "delete",
+        "delete_all",
+        "delete_before",
+        "expire",
+        "expire_all",
+        "revoke_subaccount",
+        "store",
+        "unrevoke_subaccount",
+    ];
     let list = node.registry.list();
     let own = list.find(&node.ed25519()).and_then(|own| own.swarm);
     if own.is_none() || list.find(&from).and_then(|peer| peer.swarm) != own {
@@ -109,7 +119,7 @@ pub async fn from_member(node: &Arc<Node>, from: Ed25519Public, header: &Map<Str
         return Answer::error(400, format!("no method {method}"));
     }
     let origin = header.get("made").and_then(Value::as_i64).map_or(Origin::Peer, |made| Origin::Late { made });
-    match rpc::parse::request(method, &params) {
+    match rpc::parse::request(method, &params, Format::Json) {
         Ok(request) => rpc::run::run(node, request, origin).await,
         Err(answer) => answer,
     }

@@ -1,28 +1,48 @@
 //! The storage RPC of a node (service-nodes 2 and 3): parse everything first, then run it.
 //!
-//! [`parse`] knows formats and their exact error texts; [`run`] knows the order of checks. Transport is elsewhere.
+//! [`parse`] knows formats and their exact error texts; [`run`] knows the order of checks; [`wait`] holds retrieves back until
+//! there is something to retrieve. Transport is elsewhere.
 
 pub mod auth;
+pub mod bencoded;
+pub mod call;
+pub mod ifelse;
 pub mod params;
 pub mod parse;
+pub mod read;
+pub mod revoke;
 pub mod run;
+mod wait;
 pub mod write;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use self::call::Format;
+use self::call::Request;
 use crate::node::Node;
 
-/// Answers a client's request, or says that there is too much to do.
+/// Answers a client's request in the format it came in, or says that there is too much to do.
 pub async fn answer(node: &Arc<Node>, body: &[u8]) -> Answer {
-    let request = match parse::body(body) {
-        Ok(request) => request,
-        Err(answer) => return answer,
+    let answer = match parse::body(body) {
+        Ok(request) => at_work(node, request).await,
+        Err(answer) => answer,
     };
-    match node.slots.try_acquire() {
-        Ok(_slot) => run::run(node, request, run::Origin::Client).await,
-        Err(_) => Answer::error(503, "Server busy, try again later"),
+    match (parse::format_of(body), answer) {
+        (Format::Bencode, Answer { status, body: Body::Json(body) }) => {
+            Answer { status, body: Body::Bytes(bencoded::answer(body)) }
+        }
+        (_, answer) => answer,
+    }
+}
+
+async fn at_work(node: &Arc<Node>, request: Request) -> Answer {
+    let Ok(slot) = node.slots.try_acquire() else { return Answer::error(503, "Server busy, try again later") };
+    if wait::may_wait(&request) {
+        wait::answer(node, request, slot).await
+    } else {
+        run::run(node, request, run::Origin::Client).await
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod messages;
 pub mod queue;
+pub mod revoked;
 mod schema;
 
 use std::path::Path;

@@ -181,11 +181,12 @@ fn capped(node: &Node, entries: Vec<(String, i64)>) -> Vec<(String, i64)> {
 async fn take(node: &Node, pulled: Vec<Pulled>) -> Option<usize> {
     let good: Vec<(Account, Message)> = pulled.into_iter().filter_map(|pulled| checked(node, pulled)).collect();
     let count = good.len();
+    let places: Vec<(Account, i16)> = good.iter().map(|(account, message)| (*account, message.namespace)).collect();
     node.store
         .run(move |db| {
             for (account, message) in &good {
                 if Namespace(message.namespace).class() == NamespaceClass::PublicOutbox {
-                    messages::replace(db, account, message, true)?;
+                    messages::replace(db, account, message)?;
                 } else {
                     messages::insert(db, account, message)?;
                 }
@@ -194,6 +195,9 @@ async fn take(node: &Node, pulled: Vec<Pulled>) -> Option<usize> {
         })
         .await
         .ok()?;
+    for (account, namespace) in places {
+        node.waits.ring(&account, namespace);
+    }
     Some(count)
 }
 

@@ -3,10 +3,14 @@
 use serde_json::Map;
 use serde_json::Value;
 
+use super::call::Credentials;
+use super::call::Format;
+use super::call::Subaccount;
 use crate::account::Account;
 use crate::encoding;
 use crate::limits;
 use crate::store::messages::Scope;
+use crate::store::revoked::Token;
 
 /// A request that cannot be read: the text after `invalid request: `.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,19 +20,28 @@ type Result<T> = std::result::Result<T, Invalid>;
 
 /// The parameters of one call; `null` counts as absent.
 #[derive(Debug, Clone, Copy)]
-pub struct Params<'a>(&'a Map<String, Value>);
+pub struct Params<'a> {
+    map: &'a Map<String, Value>,
+    format: Format,
+}
 
 impl<'a> Params<'a> {
-    /// Wraps an object.
+    /// Wraps an object that came in this format.
     #[must_use]
-    pub const fn new(map: &'a Map<String, Value>) -> Self {
-        Self(map)
+    pub const fn new(map: &'a Map<String, Value>, format: Format) -> Self {
+        Self { map, format }
+    }
+
+    /// How the request was encoded.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
     }
 
     /// The value under this name, if any.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&'a Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+        self.map.get(name).filter(|value| !value.is_null())
     }
 
     /// Whether there is a value under this name.
@@ -120,6 +133,34 @@ impl<'a> Params<'a> {
         })
     }
 
+    /// Who signs the call.
+    pub fn credentials(&self, account: Account, required: bool) -> Result<Credentials> {
+        let subaccount = match (self.token("subaccount")?, self.signature("subaccount_sig")?) {
+            (Some(token), Some(signature)) => Some(Subaccount { token, signature }),
+            (Some(_), None) => return Err(missing("subaccount_sig")),
+            (None, Some(_)) => return Err(missing("subaccount")),
+            (None, None) => None,
+        };
+        let signature = self.signature("signature")?;
+        if required && signature.is_none() {
+            return Err(missing("signature"));
+        }
+        Ok(Credentials { ed25519: self.ed25519(account)?, signature, subaccount })
+    }
+
+    fn token(&self, name: &str) -> Result<Option<Token>> {
+        self.value(name).map(|value| token(name, value)).transpose()
+    }
+
+    /// Subaccount tokens: an array or a single one, at least one.
+    pub fn tokens(&self, name: &str) -> Result<Vec<Token>> {
+        let list = as_list(self.value(name).ok_or_else(|| missing(name))?);
+        if list.is_empty() {
+            return Err(wrong(name));
+        }
+        list.iter().map(|value| token(name, value)).collect()
+    }
+
     /// Message hashes: an array or a single one, at least one.
     pub fn hashes(&self, name: &str) -> Result<Vec<String>> {
         let value = self.value(name).ok_or_else(|| missing(name))?;
@@ -145,6 +186,19 @@ pub fn as_list(value: &Value) -> &[Value] {
         Value::Array(list) => list,
         single => std::slice::from_ref(single),
     }
+}
+
+/// 36 bytes as base64 or hex.
+fn token(name: &str, value: &Value) -> Result<Token> {
+    let read = |text: &str| match text.len() {
+        48 => encoding::array_from_base64(text),
+        72 => encoding::array_from_hex(text),
+        _ => None,
+    };
+    value
+        .as_str()
+        .and_then(read)
+        .ok_or_else(|| Invalid(format!("Invalid value given for '{name}': expected 36 bytes as base64 or hex")))
 }
 
 /// 43 characters of base64.

@@ -5,6 +5,19 @@ use serde_json::Value;
 use zwiebel_proto::storage_rpc::Namespace;
 
 use super::Answer;
+use super::bencoded;
+use super::call::Call;
+use super::call::DeleteCall;
+use super::call::ExpireCall;
+use super::call::ExpiriesCall;
+use super::call::Format;
+use super::call::IfElse;
+use super::call::Request;
+use super::call::RetrieveCall;
+use super::call::ScopeCall;
+use super::call::StoreCall;
+use super::call::TokensCall;
+use super::ifelse::conditions;
 use super::params::Invalid;
 use super::params::Params;
 use super::params::as_list;
@@ -13,112 +26,21 @@ use super::params::is_hash;
 use super::params::missing;
 use super::params::missing_either;
 use super::params::wrong;
-use crate::account::Account;
 use crate::encoding;
 use crate::limits;
 use crate::store::messages::Move;
-use crate::store::messages::Scope;
 
-/// Who signs a call, as far as the request says.
-#[derive(Debug, Clone, Default)]
-pub struct Credentials {
-    pub ed25519: Option<[u8; 32]>,
-    pub signature: Option<[u8; 64]>,
-    /// A subaccount token was given; this node does not honour them yet, so such a call fails its signature check.
-    pub subaccount: bool,
-}
-
-#[derive(Debug, Clone)]
-pub struct StoreCall {
-    pub account: Account,
-    pub namespace: i16,
-    pub data: Vec<u8>,
-    pub timestamp: i64,
-    pub expiry: i64,
-    pub sig_timestamp: Option<i64>,
-    pub credentials: Credentials,
-}
-
-#[derive(Debug, Clone)]
-pub struct RetrieveCall {
-    pub account: Account,
-    pub namespace: i16,
-    pub last_hash: Option<String>,
-    pub max_count: Option<usize>,
-    pub max_size: i64,
-    pub timestamp: Option<i64>,
-    pub credentials: Credentials,
-}
-
-#[derive(Debug, Clone)]
-pub struct DeleteCall {
-    pub account: Account,
-    pub hashes: Vec<String>,
-    pub required: bool,
-    pub credentials: Credentials,
-}
-
-/// `delete_all`, `delete_before` and `expire_all` have the same shape.
-#[derive(Debug, Clone)]
-pub struct ScopeCall {
-    pub account: Account,
-    pub scope: Scope,
-    /// `timestamp`, `before` or `expiry`.
-    pub time: i64,
-    pub credentials: Credentials,
-}
-
-#[derive(Debug, Clone)]
-pub struct ExpireCall {
-    pub account: Account,
-    pub hashes: Vec<String>,
-    /// One for all, or one for each.
-    pub expiries: Vec<i64>,
-    pub how: Move,
-    pub credentials: Credentials,
-}
-
-#[derive(Debug, Clone)]
-pub struct ExpiriesCall {
-    pub account: Account,
-    pub hashes: Vec<String>,
-    pub timestamp: i64,
-    pub credentials: Credentials,
-}
-
-/// A call that can be run.
-#[derive(Debug, Clone)]
-pub enum Call {
-    Store(StoreCall),
-    Retrieve(RetrieveCall),
-    Delete(DeleteCall),
-    DeleteAll(ScopeCall),
-    DeleteBefore(ScopeCall),
-    Expire(ExpireCall),
-    ExpireAll(ScopeCall),
-    GetExpiries(ExpiriesCall),
-    GetSwarm(Account),
-    Info,
-    ServiceNodes(Value),
-    ActiveNodesBin,
-    /// Entries with the JSON they came from, which copies to the swarm need.
-    Batch(Vec<Request>),
-    Sequence(Vec<Request>),
-}
-
-/// A call and the parameters it was read from.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub method: &'static str,
-    pub params: Map<String, Value>,
-    pub call: Call,
-}
-
-/// Whether batch and sequence may appear.
+/// Whether calls that hold others may appear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nesting {
     Top,
-    Inside,
+    InBatch,
+}
+
+/// The format that a body is in: a JSON object never begins like a bencoded dictionary.
+#[must_use]
+pub fn format_of(bytes: &[u8]) -> Format {
+    if bytes.first() == Some(&b'd') { Format::Bencode } else { Format::Json }
 }
 
 /// Reads the body of `POST /storage_rpc/v1` or of an onion request.
@@ -126,28 +48,31 @@ enum Nesting {
 /// # Errors
 /// The answer to send instead.
 pub fn body(bytes: &[u8]) -> Result<Request, Answer> {
-    let json: Value = serde_json::from_slice(bytes).map_err(|_| Answer::error(400, "invalid json"))?;
+    let format = format_of(bytes);
+    let json: Value = match format {
+        Format::Bencode => bencoded::request(bytes).ok_or_else(|| Answer::error(400, "invalid bencode"))?,
+        Format::Json => serde_json::from_slice(bytes).map_err(|_| Answer::error(400, "invalid json"))?,
+    };
     let Some(method) = json.get("method").and_then(Value::as_str) else {
         return Err(Answer::error(400, "invalid json: no `method` field"));
     };
     let Some(params) = json.get("params").and_then(Value::as_object) else {
         return Err(Answer::error(400, "invalid json: no `params` field"));
     };
-    request(method, params)
+    request(method, params, format)
 }
 
 /// Reads one call.
 ///
 /// # Errors
 /// The answer to send instead.
-pub fn request(method: &str, params: &Map<String, Value>) -> Result<Request, Answer> {
+pub fn request(method: &str, params: &Map<String, Value>, format: Format) -> Result<Request, Answer> {
     let Some(name) = known(method) else { return Err(Answer::error(400, format!("no method {method}"))) };
-    call(name, params, Nesting::Top)
-        .map(|call| Request { method: name, params: params.clone(), call })
+    read(name, Params::new(params, format), params, Nesting::Top)
         .map_err(|invalid| Answer::error(400, format!("invalid request: {}", invalid.0)))
 }
 
-const METHODS: [&str; 15] = [
+const METHODS: [&str; 19] = [
     "active_nodes_bin",
     "batch",
     "delete",
@@ -158,36 +83,60 @@ const METHODS: [&str; 15] = [
     "get_expiries",
     "get_snodes_for_pubkey",
     "get_swarm",
+    "ifelse",
     "info",
     "oxend_request",
     "retrieve",
+    "revoke_subaccount",
+    "revoked_subaccounts",
     "sequence",
     "store",
+    "unrevoke_subaccount",
 ];
 
 fn known(method: &str) -> Option<&'static str> {
     METHODS.iter().copied().find(|known| *known == method)
 }
 
-fn call(method: &str, params: &Map<String, Value>, nesting: Nesting) -> Result<Call, Invalid> {
-    let reader = Params::new(params);
+fn read(
+    method: &'static str,
+    params: Params<'_>,
+    map: &Map<String, Value>,
+    nesting: Nesting,
+) -> Result<Request, Invalid> {
+    Ok(Request { method, params: map.clone(), call: call(method, params, nesting)? })
+}
+
+fn call(method: &str, params: Params<'_>, nesting: Nesting) -> Result<Call, Invalid> {
     Ok(match method {
-        "store" => Call::Store(store(reader)?),
-        "retrieve" => Call::Retrieve(retrieve(reader)?),
-        "delete" => Call::Delete(delete(reader)?),
-        "delete_all" => Call::DeleteAll(scope_call(reader, "timestamp")?),
-        "delete_before" => Call::DeleteBefore(scope_call(reader, "before")?),
-        "expire" => Call::Expire(expire(reader)?),
-        "expire_all" => Call::ExpireAll(scope_call(reader, "expiry")?),
-        "get_expiries" => Call::GetExpiries(get_expiries(reader)?),
-        "get_swarm" | "get_snodes_for_pubkey" => Call::GetSwarm(reader.account(true)?),
+        "store" => Call::Store(store(params)?),
+        "retrieve" => Call::Retrieve(retrieve(params)?),
+        "delete" => Call::Delete(delete(params)?),
+        "delete_all" => Call::DeleteAll(scope_call(params, "timestamp")?),
+        "delete_before" => Call::DeleteBefore(scope_call(params, "before")?),
+        "expire" => Call::Expire(expire(params)?),
+        "expire_all" => Call::ExpireAll(scope_call(params, "expiry")?),
+        "get_expiries" => Call::GetExpiries(get_expiries(params)?),
+        "get_swarm" | "get_snodes_for_pubkey" => Call::GetSwarm(params.account(true)?),
         "info" => Call::Info,
-        "oxend_request" => oxend_request(reader)?,
+        "oxend_request" => oxend_request(params)?,
         "active_nodes_bin" => Call::ActiveNodesBin,
-        "batch" if nesting == Nesting::Top => Call::Batch(entries(reader)?),
-        "sequence" if nesting == Nesting::Top => Call::Sequence(entries(reader)?),
+        "revoke_subaccount" => Call::Revoke(tokens_call(params, Some("revoke"))?),
+        "unrevoke_subaccount" => Call::Unrevoke(tokens_call(params, Some("unrevoke"))?),
+        "revoked_subaccounts" => Call::Revoked(tokens_call(params, None)?),
+        "batch" if nesting == Nesting::Top => Call::Batch(entries(params)?),
+        "sequence" if nesting == Nesting::Top => Call::Sequence(entries(params)?),
+        "ifelse" if nesting == Nesting::Top => Call::IfElse(if_else(params)?),
         other => return Err(Invalid(format!("{other} may not be inside a batch"))),
     })
+}
+
+/// A call inside another one.
+fn inner(entry: &Value, format: Format, nesting: Nesting) -> Result<Request, Invalid> {
+    let method = entry.get("method").and_then(Value::as_str).ok_or_else(|| missing("method"))?;
+    let params = entry.get("params").and_then(Value::as_object).ok_or_else(|| missing("params"))?;
+    let name = known(method).ok_or_else(|| Invalid(format!("Invalid batch subrequest: no method {method}")))?;
+    read(name, Params::new(params, format), params, nesting)
 }
 
 fn entries(params: Params<'_>) -> Result<Vec<Request>, Invalid> {
@@ -196,33 +145,19 @@ fn entries(params: Params<'_>) -> Result<Vec<Request>, Invalid> {
     if list.is_empty() || list.len() > limits::BATCH {
         return Err(Invalid(format!("Invalid batch request: expected 1 to {} requests", limits::BATCH)));
     }
-    list.iter()
-        .map(|entry| {
-            let method = entry.get("method").and_then(Value::as_str).ok_or_else(|| missing("method"))?;
-            let params = entry.get("params").and_then(Value::as_object).ok_or_else(|| missing("params"))?;
-            let name = known(method).ok_or_else(|| Invalid(format!("Invalid batch subrequest: no method {method}")))?;
-            let call = call(name, params, Nesting::Inside)?;
-            Ok(Request { method: name, params: params.clone(), call })
-        })
-        .collect()
+    list.iter().map(|entry| inner(entry, params.format(), Nesting::InBatch)).collect()
 }
 
-fn credentials(params: Params<'_>, account: Account, required: bool) -> Result<Credentials, Invalid> {
-    let subaccount = params.has("subaccount");
-    if subaccount != params.has("subaccount_sig") {
-        return Err(missing(if subaccount { "subaccount_sig" } else { "subaccount" }));
+fn if_else(params: Params<'_>) -> Result<IfElse, Invalid> {
+    let conditions = conditions(params)?;
+    let branch = |name| -> Result<Option<Box<Request>>, Invalid> {
+        params.value(name).map(|entry| inner(entry, params.format(), Nesting::Top).map(Box::new)).transpose()
+    };
+    let (then, otherwise) = (branch("then")?, branch("else")?);
+    if then.is_none() && otherwise.is_none() {
+        return Err(missing_either("then", "else"));
     }
-    if subaccount {
-        params.signature("subaccount_sig")?;
-        let token = params.text("subaccount")?.unwrap_or_default();
-        let token = encoding::array_from_hex::<36>(token).or_else(|| encoding::array_from_base64::<36>(token));
-        token.ok_or_else(|| wrong("subaccount"))?;
-    }
-    let signature = params.signature("signature")?;
-    if required && signature.is_none() {
-        return Err(missing("signature"));
-    }
-    Ok(Credentials { ed25519: params.ed25519(account)?, signature, subaccount })
+    Ok(IfElse { conditions, then, otherwise })
 }
 
 fn store(params: Params<'_>) -> Result<StoreCall, Invalid> {
@@ -249,7 +184,7 @@ fn store(params: Params<'_>) -> Result<StoreCall, Invalid> {
         timestamp,
         expiry,
         sig_timestamp: params.time("sig_timestamp", false)?,
-        credentials: credentials(params, account, false)?,
+        credentials: params.credentials(account, false)?,
     })
 }
 
@@ -277,8 +212,8 @@ fn retrieve(params: Params<'_>) -> Result<RetrieveCall, Invalid> {
     };
     let namespace = params.namespace()?;
     let timestamp = params.time("timestamp", false)?;
-    let credentials = credentials(params, account, false)?;
-    let any = timestamp.is_some() || credentials.ed25519.is_some() || credentials.subaccount;
+    let credentials = params.credentials(account, false)?;
+    let any = timestamp.is_some() || credentials.ed25519.is_some() || credentials.subaccount.is_some();
     let named = params.has("namespace") && Namespace(namespace).store_needs_auth();
     let expected = any || (named && Namespace(namespace).retrieve_needs_auth());
     if credentials.signature.is_none() && expected {
@@ -294,8 +229,17 @@ fn retrieve(params: Params<'_>) -> Result<RetrieveCall, Invalid> {
         max_count,
         max_size,
         timestamp,
+        wait_ms: wait_ms(params)?,
+        format: params.format(),
         credentials,
     })
+}
+
+/// An extension of ours, which other nodes ignore: docs/waiting-retrieve.md.
+fn wait_ms(params: Params<'_>) -> Result<u64, Invalid> {
+    let wanted = params.integer("wait_ms", false)?.unwrap_or(0);
+    let wanted = u64::try_from(wanted).map_err(|_| wrong("wait_ms"))?;
+    Ok(wanted.min(limits::WAIT_MS))
 }
 
 fn delete(params: Params<'_>) -> Result<DeleteCall, Invalid> {
@@ -304,7 +248,7 @@ fn delete(params: Params<'_>) -> Result<DeleteCall, Invalid> {
         account,
         hashes: params.hashes("messages")?,
         required: params.flag("required")?,
-        credentials: credentials(params, account, true)?,
+        credentials: params.credentials(account, true)?,
     })
 }
 
@@ -314,7 +258,7 @@ fn scope_call(params: Params<'_>, time: &str) -> Result<ScopeCall, Invalid> {
         account,
         scope: params.scope()?,
         time: params.required_time(time)?,
-        credentials: credentials(params, account, true)?,
+        credentials: params.credentials(account, true)?,
     })
 }
 
@@ -336,7 +280,7 @@ fn expire(params: Params<'_>) -> Result<ExpireCall, Invalid> {
     if value.is_array() && expiries.len() != 1 && expiries.len() != hashes.len() {
         return Err(Invalid("'expiry' must have one value, or as many as 'messages'".to_owned()));
     }
-    Ok(ExpireCall { account, hashes, expiries, how, credentials: credentials(params, account, true)? })
+    Ok(ExpireCall { account, hashes, expiries, how, credentials: params.credentials(account, true)? })
 }
 
 fn get_expiries(params: Params<'_>) -> Result<ExpiriesCall, Invalid> {
@@ -345,14 +289,25 @@ fn get_expiries(params: Params<'_>) -> Result<ExpiriesCall, Invalid> {
         account,
         hashes: params.hashes("messages")?,
         timestamp: params.required_time("timestamp")?,
-        credentials: credentials(params, account, true)?,
+        credentials: params.credentials(account, true)?,
     })
+}
+
+fn tokens_call(params: Params<'_>, name: Option<&str>) -> Result<TokensCall, Invalid> {
+    let account = params.account(false)?;
+    let tokens = name.map_or_else(|| Ok(Vec::new()), |name| params.tokens(name))?;
+    if let Some(name) = name.filter(|_| tokens.len() > limits::TOKENS) {
+        return Err(Invalid(format!("invalid revoke: cannot {name} more than {} subaccounts at once", limits::TOKENS)));
+    }
+    let timestamp = params.required_time("timestamp")?;
+    Ok(TokensCall { account, tokens, timestamp, credentials: params.credentials(account, true)? })
 }
 
 fn oxend_request(params: Params<'_>) -> Result<Call, Invalid> {
     let endpoint = params.text("endpoint")?.ok_or_else(|| missing("endpoint"))?;
     match endpoint {
         "get_service_nodes" => Ok(Call::ServiceNodes(params.value("params").cloned().unwrap_or(Value::Null))),
+        "ons_resolve" => Ok(Call::ResolveName),
         other => Err(Invalid(format!("Invalid oxend endpoint '{other}'"))),
     }
 }

@@ -1,28 +1,24 @@
 //! Running a call in the order of service-nodes 2.2: swarm, times, signature, work; for writes also on every member.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::Value;
 use serde_json::json;
-use zwiebel_proto::storage_rpc::Namespace;
 
 use super::Answer;
-use super::auth;
-use super::parse::Call;
-use super::parse::Request;
-use super::parse::RetrieveCall;
+use super::call::Call;
+use super::call::IfElse;
+use super::call::Request;
+use super::ifelse::Facts;
+use super::read;
+use super::revoke;
 use super::write;
 use crate::account::Account;
-use crate::encoding::base64;
 use crate::limits;
 use crate::node::Node;
 use crate::registry::HARD_FORK;
 use crate::registry::VERSION;
-use crate::store::messages;
-use crate::store::messages::Page;
-use crate::store::messages::Scope;
 
 /// Where a call comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,20 +43,22 @@ impl Origin {
     }
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Runs a call.
-pub fn run(node: &Arc<Node>, request: Request, origin: Origin) -> Running<'_> {
+pub fn run(node: &Arc<Node>, request: Request, origin: Origin) -> Running<'_, Answer> {
     Box::pin(async move {
         match request.call {
-            Call::Batch(entries) => batch(node, entries).await,
+            Call::Batch(entries) => results(all(node, entries).await),
             Call::Sequence(entries) => sequence(node, entries).await,
+            Call::IfElse(call) => if_else(node, call).await,
             _ => single(node, request, origin).await,
         }
     })
 }
 
-async fn batch(node: &Arc<Node>, entries: Vec<Request>) -> Answer {
+/// Runs the entries of a batch beside each other; answers in their order.
+pub(super) async fn all(node: &Arc<Node>, entries: Vec<Request>) -> Vec<Answer> {
     let running: Vec<_> = entries
         .into_iter()
         .map(|entry| {
@@ -68,28 +66,51 @@ async fn batch(node: &Arc<Node>, entries: Vec<Request>) -> Answer {
             tokio::spawn(async move { run(&node, entry, Origin::Client).await })
         })
         .collect();
-    let mut results = Vec::with_capacity(running.len());
+    let mut answers = Vec::with_capacity(running.len());
     for task in running {
-        results.push(result(task.await.unwrap_or_else(|_| Answer::error(500, "request failed"))));
+        answers.push(task.await.unwrap_or_else(|_| Answer::error(500, "request failed")));
     }
-    Answer::ok(json!({ "results": results }))
+    answers
 }
 
-async fn sequence(node: &Arc<Node>, entries: Vec<Request>) -> Answer {
-    let mut results = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let answer = run(node, entry, Origin::Client).await;
-        let go_on = answer.is_success();
-        results.push(result(answer));
-        if !go_on {
-            break;
-        }
-    }
+/// The answer of a batch or sequence.
+pub(super) fn results(answers: Vec<Answer>) -> Answer {
+    let results: Vec<Value> = answers.into_iter().map(result).collect();
     Answer::ok(json!({ "results": results }))
 }
 
 fn result(answer: Answer) -> Value {
     json!({ "code": answer.status, "body": answer.into_json() })
+}
+
+async fn sequence(node: &Arc<Node>, entries: Vec<Request>) -> Answer {
+    let mut answers = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let answer = run(node, entry, Origin::Client).await;
+        let go_on = answer.is_success();
+        answers.push(answer);
+        if !go_on {
+            break;
+        }
+    }
+    results(answers)
+}
+
+async fn if_else(node: &Arc<Node>, call: IfElse) -> Answer {
+    let facts = Facts { hard_fork: HARD_FORK, version: VERSION, height: height(node) };
+    let condition = call.conditions.iter().all(|condition| condition.holds(&facts));
+    let mut body = json!({ "v": facts.version, "height": facts.height, "condition": condition });
+    let branch = if condition { call.then } else { call.otherwise };
+    if let (Some(request), Some(body)) = (branch, body.as_object_mut()) {
+        body.insert("result".to_owned(), result(run(node, *request, Origin::Client).await));
+    }
+    Answer::ok(stamped(node, body))
+}
+
+/// The height that the registry tells.
+fn height(node: &Node) -> u64 {
+    let told = node.registry.list().service_nodes(&json!({ "limit": 1, "fields": ["height"] }), node.clock.now());
+    told.get("height").and_then(Value::as_u64).unwrap_or(0)
 }
 
 async fn single(node: &Arc<Node>, request: Request, origin: Origin) -> Answer {
@@ -102,18 +123,22 @@ async fn single(node: &Arc<Node>, request: Request, origin: Origin) -> Answer {
         Call::DeleteBefore(call) => write::delete_before(node, call, copy, origin).await,
         Call::Expire(call) => write::expire(node, call, copy, origin).await,
         Call::ExpireAll(call) => write::expire_all(node, call, copy, origin).await,
-        Call::Retrieve(call) => retrieve(node, call).await,
-        Call::GetExpiries(call) => get_expiries(node, call).await,
+        Call::Revoke(call) => revoke::revoke(node, call, copy, origin).await,
+        Call::Unrevoke(call) => revoke::unrevoke(node, call, copy, origin).await,
+        Call::Revoked(call) => revoke::revoked(node, call).await,
+        Call::Retrieve(call) => read::retrieve(node, &call).await,
+        Call::GetExpiries(call) => read::expiries(node, call).await,
         Call::GetSwarm(account) => get_swarm(node, &account),
         Call::Info => info(node),
         Call::ServiceNodes(params) => {
             let result = node.registry.list().service_nodes(&params, node.clock.now());
             Answer::ok(stamped(node, json!({ "result": result })))
         }
+        Call::ResolveName => Answer::error(400, "ons_resolve: this network has no register of names"),
         Call::ActiveNodesBin => {
             Answer { status: 200, body: super::Body::Bytes(node.registry.list().active_nodes_bin()) }
         }
-        Call::Batch(_) | Call::Sequence(_) => Answer::error(500, "request failed"),
+        Call::Batch(_) | Call::IfElse(_) | Call::Sequence(_) => Answer::error(500, "request failed"),
     }
 }
 
@@ -148,65 +173,4 @@ fn get_swarm(node: &Node, account: &Account) -> Answer {
 
 fn info(node: &Node) -> Answer {
     Answer::ok(stamped(node, json!({ "version": VERSION, "timestamp": node.clock.now() })))
-}
-
-async fn retrieve(node: &Node, call: RetrieveCall) -> Answer {
-    if let Some(answer) = elsewhere(node, &call.account) {
-        return answer;
-    }
-    if let Some(answer) = refuse_retrieve(node, &call) {
-        return answer;
-    }
-    let account = call.account;
-    let page = Page {
-        namespace: call.namespace,
-        last_hash: call.last_hash,
-        now: node.clock.now(),
-        max_count: call.max_count,
-        max_size: call.max_size,
-    };
-    let Ok((found, more)) = node.store.run(move |db| messages::retrieve(db, &account, &page)).await else {
-        return Answer::error(500, "request failed");
-    };
-    let found: Vec<Value> = found
-        .iter()
-        .map(|message| {
-            json!({
-                "hash": message.hash, "timestamp": message.timestamp, "expiration": message.expiry,
-                "data": base64(&message.data),
-            })
-        })
-        .collect();
-    Answer::ok(stamped(node, json!({ "messages": found, "more": more })))
-}
-
-fn refuse_retrieve(node: &Node, call: &RetrieveCall) -> Option<Answer> {
-    if call.credentials.signature.is_none() {
-        return Namespace(call.namespace)
-            .retrieve_needs_auth()
-            .then(|| Answer::error(401, "retrieve: request signature required"));
-    }
-    let timestamp = call.timestamp.unwrap_or(0);
-    if !Origin::Client.accepts(timestamp, node.clock.now(), 0) {
-        return Some(Answer::error(406, "retrieve timestamp too far from current time"));
-    }
-    let text = format!("retrieve{}{timestamp}", auth::scope_text(Scope::One(call.namespace)));
-    (!auth::is_signed(&call.account, &call.credentials, &text))
-        .then(|| Answer::error(401, "retrieve signature verification failed"))
-}
-
-async fn get_expiries(node: &Node, call: super::parse::ExpiriesCall) -> Answer {
-    if let Some(answer) = elsewhere(node, &call.account) {
-        return answer;
-    }
-    let now = node.clock.now();
-    if !Origin::Client.accepts(call.timestamp, now, 0) {
-        return Answer::error(406, "get_expiries timestamp too far from current time");
-    }
-    let text = format!("get_expiries{}{}", call.timestamp, call.hashes.concat());
-    if !auth::is_signed(&call.account, &call.credentials, &text) {
-        return Answer::error(401, "get_expiries signature verification failed");
-    }
-    let found = node.store.run(move |db| messages::expiries(db, &call.account, &call.hashes, now)).await;
-    found.map_or_else(|_| Answer::error(500, "request failed"), |expiries| Answer::ok(json!({ "expiries": expiries })))
 }

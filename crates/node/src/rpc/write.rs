@@ -1,6 +1,5 @@
 //! The calls that change something: checked here, done here, and copied to every member of the swarm (service-nodes 3.5, 3.7, 3.8, 5.4).
 
-use std::future::Future;
 use std::sync::Arc;
 
 use serde_json::Map;
@@ -12,10 +11,11 @@ use zwiebel_proto::storage_rpc::message_hash;
 
 use super::Answer;
 use super::auth;
-use super::parse::DeleteCall;
-use super::parse::ExpireCall;
-use super::parse::ScopeCall;
-use super::parse::StoreCall;
+use super::auth::Needs;
+use super::call::DeleteCall;
+use super::call::ExpireCall;
+use super::call::ScopeCall;
+use super::call::StoreCall;
 use super::run::Origin;
 use super::run::elsewhere;
 use super::run::stamped;
@@ -40,7 +40,7 @@ pub struct Copy {
 }
 
 /// Runs the local part and, for a client's call, the copies; puts the answers together.
-async fn everywhere(
+pub(super) async fn everywhere(
     node: &Arc<Node>,
     copy: Copy,
     origin: Origin,
@@ -63,35 +63,44 @@ async fn everywhere(
     Answer { status: if failed { 500 } else { 200 }, body: super::Body::Json(body) }
 }
 
-fn signature(node: &Node, text: &str) -> String {
-    base64(&node.keys.ed25519.sign(text.as_bytes()))
+/// This node's signature, as it stands in answers.
+pub(super) fn signature(node: &Node, text: impl AsRef<[u8]>) -> String {
+    base64(&node.keys.ed25519.sign(text.as_ref()))
 }
 
 /// `store`.
-pub async fn store(node: &Arc<Node>, call: StoreCall, mut copy: Copy, origin: Origin) -> Answer {
-    if let Some(answer) = elsewhere(node, &call.account).or_else(|| refuse_store(node, &call, origin)) {
+pub async fn store(node: &Arc<Node>, mut call: StoreCall, mut copy: Copy, origin: Origin) -> Answer {
+    if let Some(answer) = elsewhere(node, &call.account) {
         return answer;
+    }
+    if let Some(answer) = refuse_store(node, &call, origin).await {
+        return answer;
+    }
+    let hash = message_hash(&call.account.to_bytes(), Namespace(call.namespace), &call.data).as_str().to_owned();
+    let outbox = Namespace(call.namespace).class() == NamespaceClass::PublicOutbox;
+    if outbox && origin == Origin::Client {
+        outdate(node, &mut call, &hash).await;
+        copy.params.insert("timestamp".to_owned(), call.timestamp.into());
+        copy.params.insert("sig_timestamp".to_owned(), call.sig_timestamp.into());
     }
     copy.params.remove("ttl");
     copy.params.insert("expiry".to_owned(), call.expiry.into());
     let StoreCall { account, namespace, data, timestamp, expiry, .. } = call;
-    let hash = message_hash(&account.to_bytes(), Namespace(namespace), &data).as_str().to_owned();
     let message = Message { hash: hash.clone(), namespace, timestamp, expiry, data };
-    let late = matches!(origin, Origin::Late { .. });
     let job = node.store.run(move |db| {
-        if Namespace(namespace).class() == NamespaceClass::PublicOutbox {
-            messages::replace(db, &account, &message, late)
-        } else {
-            messages::insert(db, &account, &message)
-        }
+        if outbox { messages::replace(db, &account, &message) } else { messages::insert(db, &account, &message) }
     });
     let confirmation = signature(node, &hash);
     let local = async {
         let inserted = job.await?;
         let mut own = json!({ "hash": hash, "signature": confirmation, "expiry": expiry, "t": node.clock.now() });
-        if let (Inserted::Already { expiry }, Some(own)) = (inserted, own.as_object_mut()) {
-            own.insert("already".to_owned(), true.into());
-            own.insert("expiry".to_owned(), expiry.into());
+        match (inserted, own.as_object_mut()) {
+            (Inserted::Already { expiry }, Some(own)) => {
+                own.insert("already".to_owned(), true.into());
+                own.insert("expiry".to_owned(), expiry.into());
+            }
+            (Inserted::New, _) => node.waits.ring(&account, namespace),
+            _ => {}
         }
         Ok(own)
     };
@@ -102,18 +111,34 @@ pub async fn store(node: &Arc<Node>, call: StoreCall, mut copy: Copy, origin: Or
     answer
 }
 
-fn refuse_store(node: &Node, call: &StoreCall, origin: Origin) -> Option<Answer> {
+/// What a client stores in a public outbox takes the place of what is there, though its clock may be behind that of the device
+/// which stored that. So it gets a time after it, which all members go by; the signature keeps the time that was signed.
+async fn outdate(node: &Node, call: &mut StoreCall, hash: &str) {
+    let (account, namespace) = (call.account, call.namespace);
+    call.sig_timestamp = call.sig_timestamp.or(Some(call.timestamp));
+    let present = node.store.run(move |db| messages::outbox(db, &account, namespace)).await;
+    if let Ok(Some((timestamp, present))) = present
+        && present != hash
+    {
+        call.timestamp = call.timestamp.max(timestamp.saturating_add(1));
+    }
+}
+
+async fn refuse_store(node: &Node, call: &StoreCall, origin: Origin) -> Option<Answer> {
     let now = node.clock.now();
     let life = call.expiry.saturating_sub(call.timestamp);
-    let inbox = !Namespace(call.namespace).store_needs_auth();
-    let longest = if inbox { limits::TTL_MAX_PUBLIC } else { limits::TTL_MAX };
-    if !(limits::TTL_MIN..=longest).contains(&life) {
+    let public = !Namespace(call.namespace).store_needs_auth();
+    let longest = if public { limits::TTL_MAX_PUBLIC } else { limits::TTL_MAX };
+    // A member's clock may be a little off from that of the node which let the client in.
+    let slack = if origin == Origin::Client { 0 } else { limits::FORWARD_TOLERANCE - limits::SIGNATURE_TOLERANCE };
+    if !(limits::TTL_MIN - slack..=longest).contains(&life) {
         return Some(Answer::error(403, "Provided expiry/TTL is not valid."));
     }
-    if call.timestamp > now.saturating_add(limits::STORE_TOLERANCE) || call.expiry < now - limits::STORE_TOLERANCE {
+    let tolerance = limits::STORE_TOLERANCE + slack;
+    if call.timestamp > now.saturating_add(tolerance) || call.expiry < now.saturating_sub(tolerance) {
         return Some(Answer::error(406, "Timestamp error: check your clock"));
     }
-    if inbox {
+    if public {
         return None;
     }
     if call.credentials.signature.is_none() {
@@ -124,9 +149,13 @@ fn refuse_store(node: &Node, call: &StoreCall, origin: Origin) -> Option<Answer>
     if !origin.accepts(signed, now, limits::FORWARD_TOLERANCE) {
         return Some(Answer::error(406, "store signature timestamp too far from current time"));
     }
+    let needs = match Namespace(call.namespace).class() {
+        NamespaceClass::PublicOutbox => Needs::WriteAndDelete,
+        _ => Needs::Write,
+    };
     let text = format!("store{}{signed}", auth::scope_text(Scope::One(call.namespace)));
-    (!auth::is_signed(&call.account, &call.credentials, &text))
-        .then(|| Answer::error(401, "store signature verification failed"))
+    let signed = auth::is_signed(node, &call.account, &call.credentials, needs, text.as_bytes()).await;
+    (!signed).then(|| Answer::error(401, "store signature verification failed"))
 }
 
 /// `delete`.
@@ -135,7 +164,8 @@ pub async fn delete(node: &Arc<Node>, call: DeleteCall, copy: Copy, origin: Orig
         return answer;
     }
     let requested = call.hashes.concat();
-    if !auth::is_signed(&call.account, &call.credentials, &format!("delete{requested}")) {
+    let text = format!("delete{requested}");
+    if !auth::is_signed(node, &call.account, &call.credentials, Needs::Delete, text.as_bytes()).await {
         return Answer::error(401, "delete_msgs signature verification failed");
     }
     let DeleteCall { account, hashes, required, .. } = call;
@@ -143,7 +173,7 @@ pub async fn delete(node: &Arc<Node>, call: DeleteCall, copy: Copy, origin: Orig
     let local = async {
         let deleted = job.await?;
         let text = format!("{account}{requested}{}", deleted.concat());
-        Ok(json!({ "deleted": deleted, "signature": signature(node, &text) }))
+        Ok(json!({ "deleted": deleted, "signature": signature(node, text) }))
     };
     let until = node.clock.now().saturating_add(limits::TTL_MAX);
     let mut answer = everywhere(node, copy, origin, until, local).await;
@@ -171,7 +201,8 @@ pub async fn delete_all(node: &Arc<Node>, call: ScopeCall, copy: Copy, origin: O
         return Answer::error(406, "delete_all timestamp too far from current time");
     }
     let ScopeCall { account, scope, time, credentials } = call;
-    if !auth::is_signed(&account, &credentials, &format!("delete_all{}{time}", auth::scope_text(scope))) {
+    let text = format!("delete_all{}{time}", auth::scope_text(scope));
+    if !auth::is_signed(node, &account, &credentials, Needs::Delete, text.as_bytes()).await {
         return Answer::error(401, "delete_all signature verification failed");
     }
     // A late copy must not take what was written after the client's call.
@@ -191,7 +222,8 @@ pub async fn delete_before(node: &Arc<Node>, call: ScopeCall, copy: Copy, origin
         return Answer::error(401, "delete_before timestamp too far in the future");
     }
     let ScopeCall { account, scope, time, credentials } = call;
-    if !auth::is_signed(&account, &credentials, &format!("delete_before{}{time}", auth::scope_text(scope))) {
+    let text = format!("delete_before{}{time}", auth::scope_text(scope));
+    if !auth::is_signed(node, &account, &credentials, Needs::Delete, text.as_bytes()).await {
         return Answer::error(401, "delete_before signature verification failed");
     }
     let job = node.store.run(move |db| messages::delete_until(db, &account, scope, time));
@@ -214,7 +246,8 @@ pub async fn expire_all(node: &Arc<Node>, call: ScopeCall, copy: Copy, origin: O
         return Answer::error(406, "expire_all timestamp should be >= current time");
     }
     let ScopeCall { account, scope, time, credentials } = call;
-    if !auth::is_signed(&account, &credentials, &format!("expire_all{}{time}", auth::scope_text(scope))) {
+    let text = format!("expire_all{}{time}", auth::scope_text(scope));
+    if !auth::is_signed(node, &account, &credentials, Needs::Delete, text.as_bytes()).await {
         return Answer::error(401, "expire_all signature verification failed");
     }
     let until = if let Origin::Late { made } = origin { made } else { i64::MAX };
@@ -239,7 +272,7 @@ fn listed(node: &Node, name: &str, scope: Scope, hashes: &Hashes, signed: &str) 
             Value::Object(by_namespace)
         }
     };
-    json!({ name: list, "signature": signature(node, &format!("{signed}{sorted}")) })
+    json!({ name: list, "signature": signature(node, format!("{signed}{sorted}")) })
 }
 
 /// `expire`.
@@ -259,17 +292,25 @@ pub async fn expire(node: &Arc<Node>, call: ExpireCall, copy: Copy, origin: Orig
         Move::Extend => "extend",
     };
     let times: String = call.expiries.iter().map(i64::to_string).collect();
-    if !auth::is_signed(&call.account, &call.credentials, &format!("expire{how}{times}{requested}")) {
+    let text = format!("expire{how}{times}{requested}");
+    if !auth::is_signed(node, &call.account, &call.credentials, Needs::Write, text.as_bytes()).await {
         return Answer::error(401, "expire: signature verification failed");
     }
-    let ExpireCall { account, hashes, expiries, how, .. } = call;
+    let ExpireCall { account, hashes, expiries, mut how, credentials } = call;
+    if credentials.subaccount.is_some_and(|subaccount| !subaccount.may_delete()) {
+        match how {
+            Move::Shorten => return Answer::error(400, "expire: this subaccount may not shorten"),
+            Move::Set => how = Move::Extend,
+            Move::Extend => {}
+        }
+    }
     let cap = now.saturating_add(limits::TTL_MAX);
     let single = expiries.first().filter(|_| expiries.len() == 1).map(|expiry| (*expiry).min(cap));
     let wanted: Vec<(String, i64)> = match single {
         Some(expiry) => hashes.into_iter().map(|hash| (hash, expiry)).collect(),
         None => hashes.into_iter().zip(expiries.iter().map(|expiry| (*expiry).min(cap))).collect(),
     };
-    let job = node.store.run(move |db| messages::expire(db, &account, &wanted, how));
+    let job = node.store.run(move |db| messages::expire(db, &account, &wanted, how, now));
     let local = async { Ok(expired(node, &account, &requested, single, how, job.await?)) };
     everywhere(node, copy, origin, cap, local).await
 }
@@ -296,7 +337,7 @@ fn expired(
     let unchanged: Vec<&messages::Moved> = moved.iter().filter(|moved| !moved.updated).collect();
     let rest: String = unchanged.iter().map(|moved| format!("{}{}", moved.hash, moved.expiry)).collect();
     let text = format!("{account}{times}{requested}{}{rest}", hashes.concat());
-    let mut body = json!({ "expiry": expiry, "updated": hashes, "signature": signature(node, &text) });
+    let mut body = json!({ "expiry": expiry, "updated": hashes, "signature": signature(node, text) });
     if let (Some(body), true) = (body.as_object_mut(), how != Move::Set) {
         let unchanged = unchanged.iter().map(|moved| (moved.hash.clone(), moved.expiry.into()));
         body.insert("unchanged".to_owned(), Value::Object(unchanged.collect()));

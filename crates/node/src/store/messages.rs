@@ -26,7 +26,7 @@ pub enum Inserted {
     New,
     /// It was there; this is its expiry now (the later of both).
     Already { expiry: i64 },
-    /// A newer message of the public outbox is there, so a late copy changes nothing.
+    /// A newer message of the public outbox is there, so this one changes nothing.
     Superseded,
 }
 
@@ -66,8 +66,7 @@ pub fn insert(db: &Connection, account: &Account, message: &Message) -> rusqlite
         }
         return Ok(Inserted::Already { expiry: expiry.max(message.expiry) });
     }
-    db.prepare_cached("INSERT OR IGNORE INTO owners (type, pubkey) VALUES (?1, ?2)")?
-        .execute(params![account.prefix, account.key])?;
+    add_owner(db, account)?;
     db.prepare_cached(
         "INSERT INTO messages (hash, owner, namespace, timestamp, expiry, data)
          SELECT ?1, id, ?4, ?5, ?6, ?7 FROM owners WHERE pubkey = ?3 AND type = ?2",
@@ -84,24 +83,35 @@ pub fn insert(db: &Connection, account: &Account, message: &Message) -> rusqlite
     Ok(Inserted::New)
 }
 
-/// Inserts into a public outbox: everything else of that account and namespace goes. A late copy gives way to what is newer.
-pub fn replace(db: &Connection, account: &Account, message: &Message, late: bool) -> rusqlite::Result<Inserted> {
-    if late {
-        let newer: Option<i64> = db
-            .prepare_cached(
-                "SELECT 1 FROM messages WHERE owner = (SELECT id FROM owners WHERE pubkey = ?2 AND type = ?1)
-                 AND namespace = ?3 AND timestamp > ?4 AND hash != ?5 LIMIT 1",
-            )?
-            .query_row(
-                params![account.prefix, account.key, message.namespace, message.timestamp, message.hash],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if newer.is_some() {
-            return Ok(Inserted::Superseded);
-        }
+/// Makes sure that the account has a row.
+pub(super) fn add_owner(db: &Connection, account: &Account) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR IGNORE INTO owners (type, pubkey) VALUES (?1, ?2)")?
+        .execute(params![account.prefix, account.key])?;
+    Ok(())
+}
+
+/// The time and hash of the value in a public outbox.
+pub fn outbox(db: &Connection, account: &Account, namespace: i16) -> rusqlite::Result<Option<(i64, String)>> {
+    db.prepare_cached(
+        "SELECT timestamp, hash FROM messages WHERE owner = (SELECT id FROM owners WHERE pubkey = ?2 AND type = ?1)
+         AND namespace = ?3 ORDER BY timestamp DESC, hash DESC LIMIT 1",
+    )?
+    .query_row(params![account.prefix, account.key, namespace], |row| Ok((row.get(0)?, row.get(1)?)))
+    .optional()
+}
+
+/// Inserts into a public outbox, which holds one value: the one with the latest time (of equal ones the larger hash), in
+/// whatever order they come. So all members end up with the same one.
+pub fn replace(db: &Connection, account: &Account, message: &Message) -> rusqlite::Result<Inserted> {
+    if let Some((timestamp, hash)) = outbox(db, account, message.namespace)?
+        && hash != message.hash
+        && (timestamp, &hash) > (message.timestamp, &message.hash)
+    {
+        return Ok(Inserted::Superseded);
     }
     let inserted = insert(db, account, message)?;
+    db.prepare_cached("UPDATE messages SET timestamp = ?2 WHERE hash = ?1 AND timestamp < ?2")?
+        .execute(params![message.hash, message.timestamp])?;
     db.prepare_cached(
         "DELETE FROM messages WHERE owner = (SELECT id FROM owners WHERE pubkey = ?2 AND type = ?1)
          AND namespace = ?3 AND hash != ?4",
@@ -120,6 +130,8 @@ pub struct Page {
     pub max_count: Option<usize>,
     /// Accounted bytes.
     pub max_size: i64,
+    /// Data counts as the base64 it becomes.
+    pub as_base64: bool,
 }
 
 /// Messages in the order this node got them, and whether more were left out.
@@ -146,7 +158,7 @@ pub fn retrieve(db: &Connection, account: &Account, page: &Page) -> rusqlite::Re
     while let Some(row) = rows.next()? {
         let message = message(row)?;
         let data = i64::try_from(message.data.len()).unwrap_or(i64::MAX);
-        size = size.saturating_add(143 + data.saturating_mul(4) / 3);
+        size = size.saturating_add(143 + if page.as_base64 { data.saturating_mul(4) / 3 } else { data });
         let full = size > page.max_size || page.max_count.is_some_and(|count| messages.len() >= count);
         if full && !messages.is_empty() {
             return Ok((messages, true));
@@ -230,16 +242,22 @@ pub struct Moved {
 }
 
 /// Moves the expiry of messages that are here. An extension by less than 1 % of the lifetime is not written.
-pub fn expire(db: &Connection, account: &Account, wanted: &[(String, i64)], how: Move) -> rusqlite::Result<Vec<Moved>> {
+pub fn expire(
+    db: &Connection,
+    account: &Account,
+    wanted: &[(String, i64)],
+    how: Move,
+    now: i64,
+) -> rusqlite::Result<Vec<Moved>> {
     let mut find = db.prepare_cached(
-        "SELECT expiry, timestamp FROM messages WHERE hash = ?1
+        "SELECT expiry, timestamp FROM messages WHERE hash = ?1 AND expiry > ?4
          AND owner = (SELECT id FROM owners WHERE pubkey = ?3 AND type = ?2)",
     )?;
     let mut set = db.prepare_cached("UPDATE messages SET expiry = ?2 WHERE hash = ?1")?;
     let mut moved = Vec::new();
     for (hash, expiry) in wanted {
         let found: Option<(i64, i64)> = find
-            .query_row(params![hash, account.prefix, account.key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![hash, account.prefix, account.key, now], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((current, timestamp)) = found else { continue };
         let updated = match how {

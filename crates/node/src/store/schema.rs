@@ -35,6 +35,27 @@ CREATE INDEX forwards_peer ON forwards (peer, id);
 PRAGMA user_version = 1;
 ";
 
+/// Revoked subaccounts; an owner lives as long as it has messages or revocations.
+const V2: &str = "
+CREATE TABLE revoked (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner INTEGER NOT NULL REFERENCES owners (id) ON DELETE CASCADE,
+    token BLOB NOT NULL,
+    timestamp INTEGER NOT NULL,
+    UNIQUE (owner, token)
+);
+DROP TRIGGER owner_without_messages;
+CREATE TRIGGER owner_without_messages AFTER DELETE ON messages FOR EACH ROW
+    WHEN NOT EXISTS (SELECT 1 FROM messages WHERE owner = old.owner)
+    AND NOT EXISTS (SELECT 1 FROM revoked WHERE owner = old.owner)
+    BEGIN DELETE FROM owners WHERE id = old.owner; END;
+CREATE TRIGGER owner_without_revocations AFTER DELETE ON revoked FOR EACH ROW
+    WHEN NOT EXISTS (SELECT 1 FROM messages WHERE owner = old.owner)
+    AND NOT EXISTS (SELECT 1 FROM revoked WHERE owner = old.owner)
+    BEGIN DELETE FROM owners WHERE id = old.owner; END;
+PRAGMA user_version = 2;
+";
+
 /// Sets the pragmas and makes the tables if they are missing. At most 2,621,440 pages of 4 KiB, which is 10 GiB: when
 /// full, a store fails and says so.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -45,8 +66,9 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     )?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match version {
-        0 => connection.execute_batch(&format!("BEGIN; {V1} COMMIT;")),
-        1 => Ok(()),
+        0 => connection.execute_batch(&format!("BEGIN; {V1} {V2} COMMIT;")),
+        1 => connection.execute_batch(&format!("BEGIN; {V2} COMMIT;")),
+        2 => Ok(()),
         _ => Err(rusqlite::Error::InvalidQuery),
     }
 }

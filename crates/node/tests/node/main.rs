@@ -6,5 +6,7 @@ mod bad_input;
 mod command_line;
 mod gateway;
 mod network;
+mod subaccounts;
 mod support;
 mod vectors;
+mod waiting;

@@ -30,6 +30,15 @@ use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::storage_rpc::retrieve;
 use zwiebel_proto::swarm::SwarmId;
 
+/// Waits until this holds.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !holds().await {
+        assert!(start.elapsed() < Duration::from_secs(20), "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// An account for tests.
 pub(crate) fn account(n: u8) -> Account {
     Account::from_seed16([n; 16])

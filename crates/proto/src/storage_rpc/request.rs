@@ -93,6 +93,16 @@ pub fn retrieve(
     signed("retrieve", params, account, &signed_text::retrieve(namespace, timestamp))
 }
 
+/// Lets a [`retrieve`] wait at the node until there is a message, so many milliseconds at most (docs/waiting-retrieve.md).
+/// Nodes that do not know this answer at once.
+#[must_use]
+pub fn waiting(mut retrieve: Value, wait_ms: u32) -> Value {
+    if let Some(params) = retrieve.get_mut("params") {
+        set(params, "wait_ms", wait_ms.into());
+    }
+    retrieve
+}
+
 /// Deletes these messages, in whatever namespace.
 #[must_use]
 pub fn delete(account: &Account, hashes: &[MessageHash]) -> Value {

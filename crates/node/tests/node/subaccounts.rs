@@ -1,0 +1,160 @@
+//! Subaccounts and their revocation, and the order of public outboxes, at one node and in a swarm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+use tempfile::TempDir;
+use zwiebel_node::encoding::array_from_base64;
+use zwiebel_node::encoding::base64;
+use zwiebel_node::node::Node;
+use zwiebel_node::peer::Outgoing;
+use zwiebel_node::peer::Transport;
+use zwiebel_node::rpc::Body;
+use zwiebel_node::rpc::answer;
+use zwiebel_node::store::messages;
+use zwiebel_node::store::messages::Message;
+use zwiebel_node::store::revoked;
+use zwiebel_node::tls;
+use zwiebel_proto::storage_rpc as rpc;
+use zwiebel_proto::storage_rpc::Namespace;
+
+use crate::support::Net;
+use crate::support::account;
+use crate::support::lone_node;
+use crate::support::owner;
+
+const VECTORS: &str = include_str!("../../../../vectors/storage.json");
+const DAY: u64 = 86_400_000;
+
+async fn call(node: &Arc<Node>, method: &str, params: &Value) -> (u16, Value) {
+    let request = json!({"method": method, "params": params}).to_string();
+    let answer = answer(node, request.as_bytes()).await;
+    let status = answer.status;
+    (status, if let Body::Json(body) = answer.body { body } else { answer.into_json() })
+}
+
+#[tokio::test]
+async fn group_member_stores_and_reads_until_it_is_revoked_like_the_vectors() {
+    let folder = TempDir::new().unwrap();
+    let node = lone_node(folder.path());
+    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+    let vectors = &vectors["rpc_signatures"];
+    let time = vectors["timestamp_ms"].as_i64().unwrap();
+    node.clock.advance(time - node.clock.now());
+    let case = |method: &str, start: &str| {
+        let cases = vectors["cases"].as_array().unwrap();
+        let found = cases.iter().find(|c| c["method"] == method && c["case"].as_str().unwrap().starts_with(start));
+        found.unwrap()["signature_b64"].clone()
+    };
+    let group = &vectors["group"]["id"];
+    let store = json!({"pubkey": group, "namespace": 11, "data": "YWJj", "timestamp": time, "ttl": DAY,
+        "signature": case("store", "group")});
+    assert_eq!(call(&node, "store", &store).await.0, 200);
+    let token = &vectors["subaccount"]["token_b64"];
+    let retrieve = json!({"pubkey": group, "namespace": 11, "timestamp": time, "signature": case("retrieve", "group"),
+        "subaccount": token, "subaccount_sig": vectors["subaccount"]["subaccount_sig_b64"]});
+    let (status, body) = call(&node, "retrieve", &retrieve).await;
+    assert_eq!((status, &body["messages"][0]["data"]), (200, &json!("YWJj")));
+
+    let bytes = array_from_base64::<36>(token.as_str().unwrap()).unwrap();
+    let owner = zwiebel_node::account::Account::parse(group.as_str().unwrap()).unwrap();
+    node.store.run(move |db| revoked::add(db, &owner, &[bytes], 5, 50)).await.unwrap();
+    assert_eq!(call(&node, "retrieve", &retrieve).await, (401, json!("retrieve signature verification failed")));
+}
+
+#[tokio::test]
+async fn newest_fifty_revocations_stay_and_keep_their_account() {
+    let folder = TempDir::new().unwrap();
+    let node = lone_node(folder.path());
+    let alice = owner(&account(1));
+    let token = |n: u8| [n; 36];
+    let all: Vec<[u8; 36]> = (0..60).map(token).collect();
+    for (time, token) in (1_i64..).zip(all.clone()) {
+        node.store.run(move |db| revoked::add(db, &alice, &[token], time, 50)).await.unwrap();
+    }
+    let kept = node.store.run(move |db| revoked::list(db, &alice)).await.unwrap();
+    assert_eq!(kept, all[10..]);
+    let late = node.store.run(move |db| revoked::remove(db, &alice, &[token(59)], 59)).await.unwrap();
+    assert_eq!(late, 0, "a revocation that is newer stays");
+    let count = node.store.run(move |db| revoked::remove(db, &alice, &all, i64::MAX)).await.unwrap();
+    assert_eq!(count, 50);
+    let owners = node.store.run(|db| db.query_row("SELECT count(*) FROM owners", [], |row| row.get::<_, i64>(0)));
+    assert_eq!(owners.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn outbox_ends_with_the_same_value_in_whatever_order_it_comes() {
+    let values = [("a", 1_i64), ("b", 2), ("c", 2), ("a", 3)];
+    let orders = [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]];
+    for order in orders {
+        let folder = TempDir::new().unwrap();
+        let node = lone_node(folder.path());
+        let alice = owner(&account(1));
+        for index in order {
+            let (hash, timestamp) = values[index];
+            let message =
+                Message { hash: hash.repeat(43), namespace: -1, timestamp, expiry: i64::MAX, data: Vec::new() };
+            node.store.run(move |db| messages::replace(db, &alice, &message)).await.unwrap();
+        }
+        let present = node.store.run(move |db| messages::outbox(db, &alice, -1)).await.unwrap();
+        assert_eq!(present, Some((3, "a".repeat(43))), "{order:?}");
+        assert_eq!(node.store.run(messages::count).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn later_value_with_an_earlier_clock_still_replaces() {
+    let folder = TempDir::new().unwrap();
+    let node = lone_node(folder.path());
+    let alice = account(1);
+    let now = u64::try_from(node.clock.now()).unwrap();
+    for (data, at) in [(b"one", now + 8_000), (b"two", now), (b"six", now - 5_000)] {
+        let (status, _) =
+            call(&node, "store", &rpc::store_signed(&alice, data, DAY, at, Namespace(-1))["params"]).await;
+        assert_eq!(status, 200);
+        let read = json!({"pubkey": alice.id().to_string(), "namespace": -1});
+        let (_, body) = call(&node, "retrieve", &read).await;
+        assert_eq!(body["messages"].as_array().unwrap().len(), 1);
+        assert_eq!(body["messages"][0]["data"], base64(data));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_got_outbox_values_in_another_order_agree() {
+    let net = Net::start().await;
+    let alice = account(7);
+    let (members, _) = net.swarm_of(&alice);
+    let list = net.network.registry.list();
+    let copy = async |to: usize, request: &Value| {
+        let victim = list.find(&net.network.node(to).unwrap().ed25519()).unwrap();
+        let mut header = serde_json::Map::new();
+        header.insert("call".to_owned(), request["method"].clone());
+        let body = request["params"].to_string();
+        let outgoing =
+            Outgoing { method: "storage_cc", header, body: body.as_bytes(), timeout: Duration::from_secs(5) };
+        let transport = Transport::new(Arc::clone(&net.network.node(members[0]).unwrap().keys), tls::client().unwrap());
+        transport.call(&net.network.clock, victim, outgoing).await.unwrap().status
+    };
+    let now = net.now();
+    let older = rpc::store_signed(&alice, b"older", DAY, now, Namespace(-1));
+    let newer = rpc::store_signed(&alice, b"newer", DAY, now + 1, Namespace(-1));
+    for (member, order) in [(members[1], [&older, &newer]), (members[2], [&newer, &older])] {
+        for request in order {
+            assert_eq!(copy(member, request).await, 200);
+        }
+    }
+    let one = net.hashes(members[1], &alice, -1).await;
+    assert_eq!((one.len(), &one), (1, &net.hashes(members[2], &alice, -1).await));
+    // The only value is replaced through another member: everywhere.
+    let last = rpc::store_signed(&alice, b"last", DAY, now, Namespace(-1));
+    let (status, body) = net.direct(members[3], &last).await;
+    assert_eq!(status, 200, "{body}");
+    let again = rpc::store_signed(&alice, b"the very last", DAY, now, Namespace(-1));
+    let (_, body) = net.direct(members[2], &again).await;
+    for member in &members {
+        assert_eq!(net.hashes(*member, &alice, -1).await, [body["hash"].as_str().unwrap()]);
+    }
+    net.network.shut_down().await;
+}
