@@ -5,6 +5,7 @@
 
 pub mod composer;
 pub mod conversations;
+pub mod expiry;
 pub mod prefs;
 pub mod restore;
 pub mod route;
@@ -72,6 +73,10 @@ pub struct App {
     pub timeline: Timeline,
     pub network: RwSignal<NetworkView>,
     pub problem: RwSignal<Option<Problem>>,
+    /// Account data in the network.
+    pub sync: RwSignal<SyncView>,
+    /// The problem whose bar the person closed.
+    pub sync_closed: RwSignal<Option<SyncProblem>>,
     pub toasts: RwSignal<Vec<Toast>>,
     toast_count: RwSignal<u32>,
     pub route: RwSignal<Route>,
@@ -107,6 +112,8 @@ impl App {
             timeline: Timeline::new(),
             network: RwSignal::new(NetworkView::default()),
             problem: RwSignal::new(None),
+            sync: RwSignal::new(SyncView::default()),
+            sync_closed: RwSignal::new(None),
             toasts: RwSignal::new(Vec::new()),
             toast_count: RwSignal::new(0),
             route: RwSignal::new(Route::Home),
@@ -164,17 +171,15 @@ impl App {
                 self.creating.set(false);
                 self.restore_refused.set(true);
             }
-            ViewEvent::Restore(view) => self.restore.set(Some(view)),
+            ViewEvent::Restore(view) => self.restore.update(|known| *known = Some(onwards(*known, view))),
             ViewEvent::Conversation(view) => {
                 self.timeline.header_changed(&view);
                 self.conversations.put(view);
                 self.read_if_seen();
             }
             ViewEvent::Conversations(views) => {
-                for view in views {
-                    self.timeline.header_changed(&view);
-                    self.conversations.put(view);
-                }
+                views.iter().for_each(|view| self.timeline.header_changed(view));
+                self.conversations.put_all(views);
                 self.read_if_seen();
             }
             ViewEvent::ConversationGone(with) => {
@@ -193,14 +198,23 @@ impl App {
             ViewEvent::MessageGone { with, message } => self.timeline.remove(with, message),
             ViewEvent::Typing { with, active } => self.conversations.set_typing(with, active),
             ViewEvent::Network(view) => self.network.set(view),
-            ViewEvent::Sync(_) => {} // the page does not show it yet
+            ViewEvent::Sync(sync) => self.apply_sync(sync),
             ViewEvent::Refused(refusal) => self.apply_refusal(refusal),
             ViewEvent::Problem(problem) => self.problem.set(problem),
             ViewEvent::Erased => self.apply_erased(),
         }
     }
 
+    fn apply_sync(&self, sync: SyncView) {
+        // A problem that was solved and comes back is news.
+        if sync.problem != self.sync_closed.get_untracked() {
+            self.sync_closed.set(None);
+        }
+        self.sync.set(sync);
+    }
+
     fn apply_ready(&self, ready: Ready) {
+        self.apply_sync(ready.sync);
         self.conversations.set_all(ready.conversations);
         self.network.set(ready.network);
         self.restore.set(ready.restore);
@@ -244,6 +258,7 @@ impl App {
         self.restore.set(None);
         self.timeline.close();
         self.conversations.set_all(Vec::new());
+        self.apply_sync(SyncView::default());
         self.account.set(None);
         self.onboarding.set(Onboarding::Start);
         self.base.set(Route::Home);
@@ -275,6 +290,9 @@ impl App {
             Route::Chat(with) if open != Some(with) => {
                 self.timeline.open(with);
                 self.send(Command::OpenConversation { with });
+                if self.conversations.marked_unread(&with) {
+                    self.send(Command::MarkUnread { with, unread: false });
+                }
             }
             Route::Chat(_) => {}
             _ if open.is_some() => {
@@ -310,6 +328,18 @@ impl App {
             return;
         }
         if let Some(up_to) = self.timeline.newest_received() {
+            self.send(Command::MarkRead { with, up_to });
+        }
+    }
+
+    /// Takes a mark "unread" away, and counts everything of a conversation that is open as read.
+    pub fn mark_read(&self, with: AccountId) {
+        if self.conversations.marked_unread(&with) {
+            self.send(Command::MarkUnread { with, unread: false });
+        }
+        if self.timeline.with.get_untracked() == Some(with)
+            && let Some(up_to) = self.timeline.newest_received()
+        {
             self.send(Command::MarkRead { with, up_to });
         }
     }
@@ -367,5 +397,13 @@ impl App {
     /// Whether a conversation is the one with myself.
     pub fn is_self(&self, with: &AccountId) -> bool {
         self.own_id() == Some(*with)
+    }
+}
+
+/// A progress bar never goes back, even if a restore begins anew after a reload.
+fn onwards(known: Option<RestoreView>, now: RestoreView) -> RestoreView {
+    match known.filter(|known| known.stage != RestoreStage::Done) {
+        Some(known) => RestoreView { percent: now.percent.max(known.percent), ..now },
+        None => now,
     }
 }

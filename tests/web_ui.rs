@@ -110,6 +110,7 @@ fn every_screen_has_an_address_that_reads_back() {
         Route::Settings,
         Route::Path,
         Route::Phrase,
+        Route::Blocked,
     ] {
         assert_eq!(Route::parse(&route.to_string()), route);
     }
@@ -170,6 +171,102 @@ fn the_list_is_sorted_pinned_first_and_searched() {
     app.conversations.query.set("nobody".to_owned());
     assert!(app.conversations.order.get_untracked().is_empty());
     assert!(!untrack(|| app.conversations.is_empty()));
+}
+
+#[wasm_bindgen_test]
+fn of_a_thousand_conversations_only_what_fits_is_drawn() {
+    use zwiebel::vm::conversations::STEP;
+    let many: Vec<ConversationView> = (0..1_000_u64)
+        .map(|number| {
+            let mut id = bob().to_bytes();
+            id[32] = u8::try_from(number % 256).unwrap();
+            id[31] = u8::try_from(number / 256).unwrap();
+            let with = AccountId::parse(&id.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).unwrap();
+            conversation(with, &format!("Person {number}"), number)
+        })
+        .collect();
+    let (_owner, app) = app(Vec::new());
+    app.apply(ViewEvent::Conversations(many.clone()));
+    let drawn = || app.conversations.drawn.with_untracked(Vec::len);
+    assert_eq!(app.conversations.order.with_untracked(Vec::len), 1_000);
+    assert_eq!(app.conversations.order.with_untracked(|order| order[0]), many[999].with);
+    assert_eq!(drawn(), STEP);
+    assert!(app.conversations.draw_more());
+    assert_eq!(drawn(), 2 * STEP);
+    // One that changes its place is drawn where it belongs.
+    let mut first = many[0].clone();
+    first.pinned = true;
+    app.apply(ViewEvent::Conversation(first));
+    assert_eq!(app.conversations.drawn.with_untracked(|drawn| drawn[0]), many[0].with);
+    app.conversations.query.set("person 77".to_owned());
+    assert_eq!(drawn(), 11);
+    assert!(!app.conversations.draw_more());
+}
+
+#[wasm_bindgen_test]
+fn blocked_people_are_found_by_name_whether_they_are_listed_or_not() {
+    let blocked = |with, name: &str, listed| {
+        let mut view = conversation(with, name, 1);
+        (view.blocked, view.listed) = (true, listed);
+        view
+    };
+    let (_owner, app) = app(vec![blocked(bob(), "Zoe", true), blocked(alice(), "adam", false)]);
+    assert_eq!(app.conversations.blocked.get_untracked(), [alice(), bob()]);
+    assert_eq!(app.conversations.order.get_untracked(), [bob()]);
+    app.apply(ViewEvent::Conversation(conversation(bob(), "Zoe", 1)));
+    assert_eq!(app.conversations.blocked.get_untracked(), [alice()]);
+}
+
+#[wasm_bindgen_test]
+fn a_restore_never_looks_as_if_it_went_back() {
+    use zwiebel::vm::RestoreStage;
+    use zwiebel::vm::RestoreView;
+    let (_owner, app) = app(Vec::new());
+    let percent = || app.restore.get_untracked().unwrap().percent;
+    for (percent_now, shown) in [(10, 10), (60, 60), (40, 60), (70, 70)] {
+        app.apply(ViewEvent::Restore(RestoreView { stage: RestoreStage::Fetching, messages: 0, percent: percent_now }));
+        assert_eq!(percent(), shown);
+    }
+    app.apply(ViewEvent::Restore(RestoreView { stage: RestoreStage::Done, messages: 0, percent: 100 }));
+    app.apply(ViewEvent::Restore(RestoreView { stage: RestoreStage::Connecting, messages: 0, percent: 0 }));
+    assert_eq!(percent(), 0);
+}
+
+#[wasm_bindgen_test]
+fn a_closed_notice_stays_closed_until_its_problem_is_new() {
+    use zwiebel::vm::SyncProblem;
+    use zwiebel::vm::SyncView;
+    let (_owner, app) = app(Vec::new());
+    let tell = |problem| app.apply(ViewEvent::Sync(SyncView { problem, ..SyncView::default() }));
+    tell(Some(SyncProblem::TooLarge));
+    app.sync_closed.set(Some(SyncProblem::TooLarge));
+    tell(Some(SyncProblem::TooLarge));
+    assert_eq!(app.sync_closed.get_untracked(), Some(SyncProblem::TooLarge));
+    tell(None);
+    assert_eq!(app.sync_closed.get_untracked(), None);
+}
+
+#[wasm_bindgen_test]
+fn times_of_disappearing_messages_are_the_usual_ones_and_the_one_in_force() {
+    use zwiebel::vm::Expiry;
+    use zwiebel::vm::expiry;
+    use zwiebel::vm::expiry::Mode;
+    assert_eq!(Mode::all(true), [Mode::Off, Mode::AfterSend]);
+    assert_eq!(expiry::times(Mode::AfterSend, Expiry::Off), [43_200, 86_400, 604_800, 1_209_600]);
+    assert_eq!(expiry::times(Mode::AfterSend, Expiry::AfterSend(90)).first(), Some(&90));
+    assert_eq!(expiry::times(Mode::AfterRead, Expiry::AfterSend(90)).first(), Some(&300));
+    let spans: Vec<String> = [90, 300, 43_200, 86_400, 1_209_600].map(text::time::span).to_vec();
+    assert_eq!(spans, ["90 seconds", "5 minutes", "12 hours", "1 day", "2 weeks"]);
+}
+
+#[wasm_bindgen_test]
+fn a_conversation_marked_as_unread_counts_as_one() {
+    let mut marked = conversation(bob(), "Bob", 1);
+    marked.marked_unread = true;
+    let mut both = conversation(alice(), "Alice", 1);
+    (both.marked_unread, both.unread) = (true, 3);
+    let (_owner, app) = app(vec![marked, both]);
+    assert_eq!(app.conversations.unread_total.get_untracked(), 4);
 }
 
 #[wasm_bindgen_test]

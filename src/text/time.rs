@@ -3,6 +3,7 @@
 use js_sys::Array;
 use js_sys::Date;
 use js_sys::Intl::DateTimeFormat;
+use js_sys::Intl::NumberFormat;
 use js_sys::Object;
 use js_sys::Reflect;
 use wasm_bindgen::JsCast;
@@ -73,17 +74,57 @@ pub fn list_stamp(ms: u64, now: u64) -> String {
     }
 }
 
+/// A day in full: `24 December 2026`.
+#[must_use]
+pub fn date_long(ms: u64) -> String {
+    format(ms, &[("dateStyle", "long")])
+}
+
+/// A moment in the text of a sentence: the time of day if it is today, else date and time.
+#[must_use]
+pub fn moment(ms: u64, now: u64) -> String {
+    if local_day(now) == local_day(ms) {
+        return clock(ms);
+    }
+    format(ms, &[("dateStyle", "medium"), ("timeStyle", "short")])
+}
+
+/// A span of time in its largest whole unit: `12 hours`, `1 week`.
+#[must_use]
+pub fn span(seconds: u32) -> String {
+    span_in(seconds, "long")
+}
+
+/// The same where there is little room: `12h`, `1w`.
+#[must_use]
+pub fn span_short(seconds: u32) -> String {
+    span_in(seconds, "narrow")
+}
+
+fn span_in(seconds: u32, form: &str) -> String {
+    let units = [("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
+    let (unit, length) = units.into_iter().find(|(_, length)| seconds.is_multiple_of(*length)).unwrap_or(("second", 1));
+    let wanted = options(&[("style", "unit"), ("unit", unit), ("unitDisplay", form)]);
+    let formatter = NumberFormat::new(&locales(), &wanted);
+    let text = formatter.format().call1(&JsValue::UNDEFINED, &JsValue::from(seconds / length));
+    text.ok().and_then(|text| text.as_string()).unwrap_or_default()
+}
+
 fn same_year(a: u64, b: u64) -> bool {
     date(a).get_full_year() == date(b).get_full_year()
 }
 
-fn format(ms: u64, options: &[(&str, &str)]) -> String {
+fn options(pairs: &[(&str, &str)]) -> Object {
     let wanted = Object::new();
-    for (key, value) in options {
+    for (key, value) in pairs {
         // Setting a property of a fresh plain object does not fail.
         let _ = Reflect::set(&wanted, &JsValue::from_str(key), &JsValue::from_str(value));
     }
-    let formatter = DateTimeFormat::new(&locales(), &wanted);
+    wanted
+}
+
+fn format(ms: u64, pairs: &[(&str, &str)]) -> String {
+    let formatter = DateTimeFormat::new(&locales(), &options(pairs));
     let text = formatter.format().call1(&JsValue::UNDEFINED, &date(ms));
     text.ok().and_then(|text| text.as_string()).unwrap_or_default()
 }

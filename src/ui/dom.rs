@@ -14,6 +14,14 @@ pub fn focus_id(id: &str) {
     }
 }
 
+/// Gives the first element of a selector the focus, if there is one.
+pub fn focus_first(selector: &str) {
+    let found = document().query_selector(selector).ok().flatten();
+    if let Some(element) = found.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+        let _ = element.focus();
+    }
+}
+
 /// An element by id.
 #[must_use]
 pub fn element(id: &str) -> Option<web_sys::HtmlElement> {

@@ -1,10 +1,12 @@
 //! One file per screen. A screen takes the view model and nothing else.
 
 pub mod account;
+pub mod blocked;
 pub mod bubble;
 pub mod composer;
 pub mod contact;
 pub mod conversation;
+pub mod expiry;
 pub mod home;
 pub mod landing;
 pub mod list;
@@ -18,5 +20,6 @@ pub mod restore;
 pub mod scanner;
 pub mod settings;
 pub mod status;
+pub mod sync;
 pub mod timeline;
 pub mod welcome;

@@ -1,6 +1,7 @@
 //! The pieces screens are made of.
 
 pub mod avatar;
+pub mod back;
 pub mod dialog;
 pub mod icons;
 pub mod id;

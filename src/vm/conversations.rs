@@ -1,4 +1,5 @@
-//! The list of conversations: one signal per row, so that a change redraws one row, and an order derived from all of them.
+//! The list of conversations: one signal per row, so that a change redraws one row. What decides about a row's place is kept
+//! beside it, so that the order of a thousand rows is one sort and not a thousand subscriptions. Only the first part is drawn.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -13,35 +14,98 @@ use crate::i18n::K;
 use crate::i18n::t;
 use crate::text;
 
+/// How many rows are drawn at first, and how many more at a time.
+pub const STEP: usize = 40;
+
 /// All conversations.
 #[derive(Clone, Copy)]
 pub struct Conversations {
     items: RwSignal<BTreeMap<AccountId, ArcRwSignal<ConversationView>>>,
+    heads: RwSignal<BTreeMap<AccountId, Head>>,
     typing: RwSignal<BTreeSet<AccountId>>,
     /// What is being searched for.
     pub query: RwSignal<String>,
-    /// The rows to show, in order.
+    /// How many rows of the list may be drawn.
+    shown: RwSignal<usize>,
+    /// The rows of the list, in order, drawn or not.
     pub order: Memo<Vec<AccountId>>,
+    /// The first of them: those that are drawn.
+    pub drawn: Memo<Vec<AccountId>>,
     /// The message requests, newest first.
     pub requests: Memo<Vec<AccountId>>,
-    /// Unread messages in conversations that are not muted.
+    /// Blocked people, in the order of their names.
+    pub blocked: Memo<Vec<AccountId>>,
+    /// Unread messages in conversations that are not muted; one that is only marked as unread counts as one.
     pub unread_total: Memo<u32>,
+}
+
+/// What decides where a conversation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    in_list: bool,
+    request: bool,
+    blocked: bool,
+    pinned: bool,
+    active_ms: u64,
+    /// What it adds to the number of unread messages.
+    counted: u32,
+}
+
+impl Head {
+    fn of(view: &ConversationView) -> Self {
+        let request = view.listed && view.kind == ConversationKind::Request;
+        let unread = view.unread.max(u32::from(view.marked_unread));
+        Self {
+            in_list: view.listed && !request,
+            request: request && !view.blocked,
+            blocked: view.blocked,
+            pinned: view.pinned,
+            active_ms: view.active_ms,
+            counted: if view.muted || view.blocked { 0 } else { unread },
+        }
+    }
 }
 
 impl Conversations {
     pub(super) fn new() -> Self {
         let items = RwSignal::new(BTreeMap::<AccountId, ArcRwSignal<ConversationView>>::new());
+        let heads = RwSignal::new(BTreeMap::<AccountId, Head>::new());
         let query = RwSignal::new(String::new());
+        let shown = RwSignal::new(STEP);
         let order = Memo::new(move |_| {
             let wanted = query.with(|query| query.trim().to_lowercase());
-            sorted(&views(items), |view| is_in_list(view) && matches(view, &wanted))
+            let mut rows = heads.with(|heads| sorted(heads, |head| head.in_list));
+            if !wanted.is_empty() {
+                items.with(|items| {
+                    rows.retain(|with| items.get(with).is_some_and(|view| view.with(|view| matches(view, &wanted))));
+                });
+            }
+            rows
         });
-        let requests = Memo::new(move |_| sorted(&views(items), is_request));
-        let unread_total = Memo::new(move |_| {
-            let counted = |view: &ConversationView| !view.muted && !view.blocked;
-            views(items).iter().map(|view| view.with(|view| if counted(view) { view.unread } else { 0 })).sum()
+        let drawn = Memo::new(move |_| order.with(|order| order.iter().take(shown.get()).copied().collect()));
+        let requests = Memo::new(move |_| heads.with(|heads| sorted(heads, |head| head.request)));
+        let blocked = Memo::new(move |_| {
+            let mut rows = heads.with(|heads| sorted(heads, |head| head.blocked));
+            items.with(|items| {
+                rows.sort_by_cached_key(|with| {
+                    items.get(with).map(|view| view.with(|view| title(view).to_lowercase()))
+                });
+            });
+            rows
         });
-        Self { items, typing: RwSignal::new(BTreeSet::new()), query, order, requests, unread_total }
+        let unread_total = Memo::new(move |_| heads.with(|heads| heads.values().map(|head| head.counted).sum()));
+        let typing = RwSignal::new(BTreeSet::new());
+        Self { items, heads, typing, query, shown, order, drawn, requests, blocked, unread_total }
+    }
+
+    /// Lets one more part of the list be drawn; false if all of it is.
+    #[must_use]
+    pub fn draw_more(&self) -> bool {
+        let more = self.drawn.with_untracked(Vec::len) < self.order.with_untracked(Vec::len);
+        if more {
+            self.shown.update(|shown| *shown += STEP);
+        }
+        more
     }
 
     /// One conversation's own signal.
@@ -70,6 +134,11 @@ impl Conversations {
         self.items.with_untracked(|items| items.get(with).map_or(0, |view| view.with_untracked(|view| view.unread)))
     }
 
+    pub(super) fn marked_unread(&self, with: &AccountId) -> bool {
+        self.items
+            .with_untracked(|items| items.get(with).is_some_and(|view| view.with_untracked(|view| view.marked_unread)))
+    }
+
     pub(super) fn first_unread(&self, with: &AccountId) -> Option<MessageId> {
         self.items
             .with_untracked(|items| items.get(with).and_then(|view| view.with_untracked(|view| view.first_unread)))
@@ -93,24 +162,49 @@ impl Conversations {
 
     pub(super) fn set_all(&self, views: Vec<ConversationView>) {
         self.typing.set(BTreeSet::new());
+        self.shown.set(STEP);
+        let heads = views.iter().map(|view| (view.with, Head::of(view))).collect();
         self.items.set(views.into_iter().map(|view| (view.with, ArcRwSignal::new(view))).collect());
+        self.heads.set(heads);
     }
 
     pub(super) fn put(&self, view: ConversationView) {
-        match self.items.with_untracked(|items| items.get(&view.with).cloned()) {
-            Some(known) => known.set(view),
-            None => self.items.update(|items| drop(items.insert(view.with, ArcRwSignal::new(view)))),
-        }
+        self.put_all(vec![view]);
     }
 
-    pub(super) fn remove(&self, with: &AccountId) {
-        self.items.update(|items| drop(items.remove(with)));
+    /// Takes many at once: the list is put in order once.
+    pub(super) fn put_all(&self, views: Vec<ConversationView>) {
+        let mut moved = Vec::new();
+        let mut new = Vec::new();
+        for view in views {
+            let head = Head::of(&view);
+            if self.heads.with_untracked(|heads| heads.get(&view.with) != Some(&head)) {
+                moved.push((view.with, head));
+            }
+            match self.items.with_untracked(|items| items.get(&view.with).cloned()) {
+                Some(known) => known.set(view),
+                None => new.push((view.with, ArcRwSignal::new(view))),
+            }
+        }
+        if !new.is_empty() {
+            self.items.update(|items| items.extend(new));
+        }
+        if !moved.is_empty() {
+            self.heads.update(|heads| heads.extend(moved));
+        }
     }
 
     /// Whether there is no conversation to show at all (whatever is searched for).
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        views(self.items).iter().all(|view| view.with(|view| !is_in_list(view)))
+        self.heads.with(|heads| !heads.values().any(|head| head.in_list))
+    }
+
+    pub(super) fn remove(&self, with: &AccountId) {
+        self.heads.update(|heads| {
+            heads.remove(with);
+        });
+        self.items.update(|items| drop(items.remove(with)));
     }
 }
 
@@ -124,25 +218,12 @@ pub fn title(view: &ConversationView) -> String {
     if name.is_empty() { text::id::short(&view.with) } else { name }
 }
 
-fn views(items: RwSignal<BTreeMap<AccountId, ArcRwSignal<ConversationView>>>) -> Vec<ArcRwSignal<ConversationView>> {
-    items.with(|items| items.values().cloned().collect())
-}
-
-fn is_in_list(view: &ConversationView) -> bool {
-    view.listed && view.kind != ConversationKind::Request
-}
-
-fn is_request(view: &ConversationView) -> bool {
-    view.listed && view.kind == ConversationKind::Request && !view.blocked
-}
-
 /// Pinned first, then what mattered last.
-fn sorted(views: &[ArcRwSignal<ConversationView>], keep: impl Fn(&ConversationView) -> bool) -> Vec<AccountId> {
-    let mut rows: Vec<_> = views
+fn sorted(heads: &BTreeMap<AccountId, Head>, keep: impl Fn(&Head) -> bool) -> Vec<AccountId> {
+    let mut rows: Vec<_> = heads
         .iter()
-        .filter_map(|view| {
-            view.with(|view| keep(view).then_some((!view.pinned, std::cmp::Reverse(view.active_ms), view.with)))
-        })
+        .filter(|(_, head)| keep(head))
+        .map(|(with, head)| (!head.pinned, std::cmp::Reverse(head.active_ms), *with))
         .collect();
     rows.sort_unstable();
     rows.into_iter().map(|(_, _, with)| with).collect()

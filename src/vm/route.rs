@@ -17,6 +17,7 @@ pub enum Route {
     Settings,
     Path,
     Phrase,
+    Blocked,
 }
 
 impl Route {
@@ -34,6 +35,7 @@ impl Route {
             "settings" => Self::Settings,
             "path" => Self::Path,
             "phrase" => Self::Phrase,
+            "blocked" => Self::Blocked,
             _ => Self::Home,
         }
     }
@@ -58,6 +60,7 @@ impl fmt::Display for Route {
             Self::Settings => f.write_str("#/settings"),
             Self::Path => f.write_str("#/path"),
             Self::Phrase => f.write_str("#/phrase"),
+            Self::Blocked => f.write_str("#/blocked"),
         }
     }
 }

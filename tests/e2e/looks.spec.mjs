@@ -72,7 +72,15 @@ for (const [size, viewport] of Object.entries(WIDTHS)) {
     await ann.page.keyboard.press('Escape');
     await ann.button('Details').first().click();
     await look('contact');
-    await ann.page.keyboard.press('Escape');
+    await ann.button('Disappearing messages').click();
+    const expiry = ann.page.getByRole('dialog', { name: 'Disappearing messages' });
+    await expiry.getByRole('radio', { name: 'After reading' }).check();
+    await look('expiry');
+    await expiry.getByRole('button', { name: 'Save' }).click();
+    await expiry.waitFor({ state: 'detached' });
+    if (size !== 'wide') await ann.page.keyboard.press('Escape');
+    await chat.send('This one goes away.');
+    await look('disappearing');
 
     const carol = await person('Carol');
     await carol.createAccount();
@@ -86,12 +94,18 @@ for (const [size, viewport] of Object.entries(WIDTHS)) {
     await ann.row(carol.id).click();
     await ann.button('Accept').waitFor();
     await look('request');
-    for (const [fragment, screen] of [['#/new', 'new'], ['#/account', 'account'], ['#/settings', 'settings'], ['#/path', 'path'], ['#/phrase', 'phrase']]) {
+    await ann.button('Block').click();
+    await ann.dialog().getByRole('button', { name: 'Block' }).click();
+    await ann.dialog().waitFor({ state: 'detached' });
+    for (const [fragment, screen] of [['#/new', 'new'], ['#/account', 'account'], ['#/settings', 'settings'], ['#/blocked', 'blocked'], ['#/path', 'path'], ['#/phrase', 'phrase']]) {
       await ann.go(fragment);
       await ann.dialog().waitFor();
       if (screen === 'path') await eventually('hops are shown', async () => (await ann.page.getByTestId('hop').count()) === 3);
       if (screen === 'phrase') await ann.button('Show the words').click();
       await look(screen);
+      if (screen !== 'settings') continue;
+      await ann.page.getByTestId('sync').scrollIntoViewIfNeeded();
+      await look('settings-sync');
     }
     const second = await ann.openTab();
     await second.getByRole('button', { name: 'Use here' }).waitFor();

@@ -46,6 +46,7 @@ pub fn AccountSheet(app: App) -> AnyView {
                 <Show when=move || qr.get()><Qr text=id.to_string() label=t(K::MyQr).to_owned()/></Show>
             </div>
             <div class="lines">
+                {line(icons::Note(), K::NoteToSelf, K::SelfRowHint, Route::Chat(id))}
                 {line(icons::Key(), K::RecoveryPhrase, K::RecoveryRowHint, Route::Phrase)}
                 {line(icons::Gear(), K::Settings, K::SettingsRowHint, Route::Settings)}
                 {line(icons::Path(), K::Path, K::PathRowHint, Route::Path)}

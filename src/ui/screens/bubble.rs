@@ -24,6 +24,7 @@ use crate::vm::AccountId;
 use crate::vm::App;
 use crate::vm::Command;
 use crate::vm::Connection;
+use crate::vm::ExpiresView;
 use crate::vm::MessageId;
 use crate::vm::MessageView;
 use crate::vm::QuoteView;
@@ -137,7 +138,12 @@ fn text_of(body: &str, deleted: bool) -> AnyView {
 fn Meta(app: App, view: Memo<MessageView>, place_last: Signal<bool>) -> AnyView {
     let sent = view.with_untracked(|view| view.id.sent_ms);
     let state = Memo::new(move |_| view.with(|view| if view.deleted { None } else { view.state }));
-    let shown = move || place_last.get() || matches!(state.get(), Some(SendState::Sending | SendState::Failed(_)));
+    let expires = Memo::new(move |_| view.with(|view| view.expires.filter(|_| !view.deleted)));
+    let shown = move || {
+        place_last.get()
+            || expires.get().is_some()
+            || matches!(state.get(), Some(SendState::Sending | SendState::Failed(_)))
+    };
     let sign = move || {
         state.get().map(|state| {
             let (icon, word) = match state {
@@ -154,11 +160,23 @@ fn Meta(app: App, view: Memo<MessageView>, place_last: Signal<bool>) -> AnyView 
     };
     view! {
         <span class="meta" class:meta-hidden=move || !shown()>
+            {move || expires.get().map(timer)}
             <time title=text::time::full(sent)>{text::time::clock(sent)}</time>
             {sign}
         </span>
     }
     .into_any()
+}
+
+/// The sign of a message that disappears, and when that is.
+fn timer(expires: ExpiresView) -> AnyView {
+    let words = match expires.at_ms {
+        Some(at) => tf(K::ExpiresAt, &[("when", &text::time::moment(at, text::time::now_ms()))]),
+        None => t(K::ExpiresRead).to_owned(),
+    };
+    let title = words.clone();
+    view! { <span class="msg-timer" data-testid="timer" title=title>{icons::Timer()}<span class="unseen">{words}</span></span> }
+        .into_any()
 }
 
 /// The message this one answers.

@@ -9,6 +9,8 @@ use super::super::widgets::dialog::Ask;
 use super::super::widgets::dialog::Dialog;
 use super::super::widgets::icons;
 use super::super::widgets::id::FullId;
+use super::expiry;
+use super::expiry::ExpiryDialog;
 use super::name::NAME_BYTES;
 use crate::i18n::K;
 use crate::i18n::t;
@@ -49,6 +51,7 @@ pub fn ContactPane(app: App, with: AccountId, wide: RwSignal<bool>) -> AnyView {
 enum Asking {
     Block,
     Delete,
+    Expiry,
 }
 
 #[component]
@@ -56,6 +59,9 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
     let view = Memo::new(move |_| app.conversations.view(&with));
     let is = move |f: fn(&crate::vm::ConversationView) -> bool| view.with(|view| view.as_ref().is_some_and(f));
     let is_self = untrack(|| app.is_self(&with));
+    let unread = move || is(|view| view.unread > 0 || view.marked_unread);
+    let set = Memo::new(move |_| view.with(|view| view.as_ref().map(|view| view.expiry).unwrap_or_default()));
+    let may_expire = move || is(|view| view.kind != ConversationKind::Request && !view.blocked);
     let asking = RwSignal::new(None::<Asking>);
     let theirs =
         move || view.with(|view| view.as_ref().map(|view| text::name::clean(&view.display_name)).unwrap_or_default());
@@ -83,6 +89,16 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
                 on:click=move |_| app.send(Command::SetPinned { with, pinned: !untrack(|| is(|view| view.pinned)) })>
                 {icons::Pin()}<span>{move || t(if is(|view| view.pinned) { K::Unpin } else { K::Pin })}</span>
             </button>
+            <button type="button" class="line-button" on:click=move |_| mark_unread(app, with, !untrack(unread))>
+                {icons::Unread()}<span>{move || t(if unread() { K::MarkRead } else { K::MarkUnread })}</span>
+            </button>
+            {move || may_expire().then(|| view! {
+                <button type="button" class="line-button" aria-label=t(K::Disappearing) aria-describedby="expiry-now" on:click=move |_| asking.set(Some(Asking::Expiry))>
+                    {icons::Timer()}
+                    <span class="line-text"><span>{t(K::Disappearing)}</span><span id="expiry-now" class="hint">{move || expiry::words(set.get())}</span></span>
+                    {icons::ChevronRight()}
+                </button>
+            })}
             {(!is_self).then(|| view! {
                 <button type="button" class="line-button" aria-pressed=move || is(|view| view.muted).to_string()
                     on:click=move |_| app.send(Command::SetMuted { with, muted: !untrack(|| is(|view| view.muted)) })>
@@ -102,6 +118,7 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
             let name = untrack(|| app.title(&with));
             let close = Callback::new(move |()| asking.set(None));
             match what {
+                Asking::Expiry => view! { <ExpiryDialog app=app with=with on_close=close/> }.into_any(),
                 Asking::Block => view! {
                     <Ask title=tf(K::BlockAsk, &[("name", &name)]) lead=t(K::BlockLead) on_close=close>
                         <button type="button" class="button button-danger" on:click=move |_| {
@@ -119,6 +136,17 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
         })}
     }
     .into_any()
+}
+
+/// Marks as unread and leaves, for nothing that is open is unread; or marks as read.
+fn mark_unread(app: App, with: AccountId, unread: bool) {
+    if unread {
+        app.send(Command::MarkUnread { with, unread });
+        app.details.set(false);
+        location::replace(&Route::Home);
+    } else {
+        app.mark_read(with);
+    }
 }
 
 fn delete(app: App, with: AccountId) {

@@ -5,9 +5,11 @@ use leptos::prelude::*;
 use super::super::dom;
 use super::super::location;
 use super::super::widgets::avatar::Avatar;
+use super::super::widgets::back::Back;
 use super::super::widgets::dialog::Ask;
 use super::super::widgets::icons;
 use super::composer::ComposerBar;
+use super::expiry;
 use super::message_menu::DeleteDialog;
 use super::message_menu::MessageMenu;
 use super::message_menu::OpenMenu;
@@ -15,10 +17,13 @@ use super::timeline::TimelineView;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
+use crate::text;
+use crate::vm;
 use crate::vm::AccountId;
 use crate::vm::App;
 use crate::vm::Command;
 use crate::vm::ConversationKind;
+use crate::vm::Expiry;
 use crate::vm::MessageId;
 use crate::vm::route::Route;
 
@@ -65,17 +70,15 @@ pub fn Conversation(app: App, with: AccountId) -> AnyView {
 
 #[component]
 fn Header(app: App, with: AccountId) -> AnyView {
-    let is_self = Memo::new(move |_| app.is_self(&with));
-    let typing = Memo::new(move |_| app.conversations.is_typing(&with));
     let request =
         Memo::new(move |_| app.conversations.view(&with).is_some_and(|view| view.kind == ConversationKind::Request));
-    let back = move |_| {
+    let back = move |()| {
         let target = if request.get_untracked() { Route::Requests } else { Route::Home };
         location::go(&target);
     };
     view! {
         <header class="chat-head">
-            <button type="button" class="icon-button chat-back" aria-label=t(K::Back) on:click=back>{icons::Back()}</button>
+            <Back on=back class="chat-back"/>
             <button
                 type="button"
                 class="chat-who"
@@ -86,23 +89,43 @@ fn Header(app: App, with: AccountId) -> AnyView {
                 <Avatar app=app id=with/>
                 <span class="chat-names">
                     <bdi class="chat-title">{move || app.title(&with)}</bdi>
-                    <span class="chat-state">
-                        {move || if typing.get() {
-                            view! { <span class="typing-line">{tf(K::TypingNow, &[("name", &app.title(&with))])}</span> }.into_any()
-                        } else if is_self.get() {
-                            t(K::StateLineSelf).into_any()
-                        } else if request.get() {
-                            t(K::StateLineRequest).into_any()
-                        } else {
-                            view! { <span class="state-line">{icons::Shield()}{t(K::StateLineEncrypted)}</span> }.into_any()
-                        }}
-                    </span>
+                    <StateLine app=app with=with request=request/>
                 </span>
             </button>
             <button type="button" class="icon-button" aria-label=t(K::Details) on:click=move |_| app.details.update(|open| *open = !*open)>
                 {icons::Info()}
             </button>
         </header>
+    }
+    .into_any()
+}
+
+/// How the conversation is protected or what the other side does, and for how long messages stay.
+#[component]
+fn StateLine(app: App, with: AccountId, request: Memo<bool>) -> AnyView {
+    let is_self = Memo::new(move |_| app.is_self(&with));
+    let typing = Memo::new(move |_| app.conversations.is_typing(&with));
+    let set = Memo::new(move |_| app.conversations.view(&with).map(|view| view.expiry).unwrap_or_default());
+    view! {
+        <span class="chat-state">
+            <span class="chat-state-words">{move || if typing.get() {
+                view! { <span class="typing-line">{tf(K::TypingNow, &[("name", &app.title(&with))])}</span> }.into_any()
+            } else if is_self.get() {
+                t(K::StateLineSelf).into_any()
+            } else if request.get() {
+                t(K::StateLineRequest).into_any()
+            } else {
+                view! { <span class="state-line">{icons::Shield()}{t(K::StateLineEncrypted)}</span> }.into_any()
+            }}</span>
+            {move || (set.get() != Expiry::Off).then(|| {
+                let (_, seconds) = vm::expiry::parts(set.get());
+                view! {
+                    <span class="state-line" title=expiry::words(set.get())>
+                        {icons::Timer()}<span class="unseen">{t(K::Disappearing)}": "</span>{text::time::span_short(seconds)}
+                    </span>
+                }
+            })}
+        </span>
     }
     .into_any()
 }

@@ -10,6 +10,7 @@ use super::super::location;
 use super::super::widgets::dialog::Dialog;
 use super::super::widgets::icons;
 use super::account::AccountSheet;
+use super::blocked::BlockedSheet;
 use super::contact::ContactPane;
 use super::conversation::Conversation;
 use super::list::ListPane;
@@ -67,6 +68,7 @@ fn Dialogs(app: App) -> AnyView {
         Route::Settings => view! { <SettingsSheet app=app/> }.into_any(),
         Route::Path => view! { <PathSheet app=app/> }.into_any(),
         Route::Phrase => view! { <PhraseSheet app=app/> }.into_any(),
+        Route::Blocked => view! { <BlockedSheet app=app/> }.into_any(),
         Route::BadLink => view! { <BadLinkDialog/> }.into_any(),
         Route::Home | Route::Requests | Route::Chat(_) => ().into_any(),
     })

@@ -1,6 +1,7 @@
 //! The list of conversations, with search, requests and the way to the own account.
 
 use leptos::ev;
+use leptos::html;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys;
@@ -23,10 +24,17 @@ use crate::vm::SendState;
 use crate::vm::conversations;
 use crate::vm::route::Route;
 
+/// Rows are drawn this far below what is in view, in CSS pixels.
+const DRAW_AHEAD: f64 = 600.0;
+
 /// The first pane.
 #[component]
 pub fn ListPane(app: App) -> AnyView {
     let query = app.conversations.query;
+    let scroller = NodeRef::<html::Div>::new();
+    let rest = Memo::new(move |_| {
+        app.conversations.order.with(Vec::len).saturating_sub(app.conversations.drawn.with(Vec::len))
+    });
     let count = Memo::new(move |_| u32::try_from(app.conversations.requests.with(Vec::len)).unwrap_or(u32::MAX));
     view! {
         <header class="list-head">
@@ -59,7 +67,7 @@ pub fn ListPane(app: App) -> AnyView {
                 {icons::Plus()}
             </button>
         </header>
-        <div class="list-scroll">
+        <div node_ref=scroller class="list-scroll" on:scroll=move |_| draw_near(app, scroller)>
             <Show when=move || count.get().ne(&0)>
                 <button type="button" class="requests-banner" on:click=move |_| location::go(&Route::Requests)>
                     <span class="requests-sign">{icons::Inbox()}</span>
@@ -70,15 +78,27 @@ pub fn ListPane(app: App) -> AnyView {
                     {icons::ChevronRight()}
                 </button>
             </Show>
-            <ul class="rows" role="list" aria-label=t(K::Conversations) on:keydown=move |event| row_keys(&event)>
-                <For each=move || app.conversations.order.get() key=|with| *with let:with>
+            <ul class="rows" role="list" aria-label=t(K::Conversations) data-length=move || app.conversations.order.with(Vec::len).to_string() on:keydown=move |event| row_keys(app, &event)>
+                <For each=move || app.conversations.drawn.get() key=|with| *with let:with>
                     <ConversationRow app=app with=with/>
                 </For>
             </ul>
+            // Room for the rows that are not drawn yet, so that the scroll bar says how long the list is.
+            <div class="rows-rest" style:height=move || format!("calc({} * (var(--row) + 2px))", rest.get())></div>
             <ListEmpty app=app/>
         </div>
     }
     .into_any()
+}
+
+/// Draws more rows, a part per frame, until they reach beyond what is in view.
+fn draw_near(app: App, scroller: NodeRef<html::Div>) {
+    let Some(node) = scroller.get_untracked() else { return };
+    let Ok(Some(rest)) = node.query_selector(".rows-rest") else { return };
+    let below = rest.get_bounding_client_rect().top() - node.get_bounding_client_rect().bottom();
+    if below < DRAW_AHEAD && app.conversations.draw_more() {
+        dom::after_paint(move || draw_near(app, scroller));
+    }
 }
 
 /// What stands where no row is.
@@ -162,7 +182,7 @@ pub fn ConversationRow(app: App, with: AccountId) -> AnyView {
     let open = Memo::new(move |_| app.base.get() == Route::Chat(with));
     let typing = Memo::new(move |_| app.conversations.is_typing(&with));
     view! {
-        <li class="row" class:row-unread=move || view.with(|view| view.unread > 0) data-testid="conversation" data-id=with.to_string()>
+        <li class="row" class:row-unread=move || view.with(|view| view.unread > 0 || view.marked_unread) data-testid="conversation" data-id=with.to_string()>
             <a class="row-link" href=Route::Chat(with).to_string() aria-current=move || open.get().then_some("page")>
                 <Avatar app=app id=with/>
                 <span class="row-text">
@@ -182,6 +202,11 @@ pub fn ConversationRow(app: App, with: AccountId) -> AnyView {
                             <span class="badge" class:badge-quiet=move || view.with(|view| view.muted)>
                                 <span aria-hidden="true">{if unread > 99 { "99+".to_owned() } else { unread.to_string() }}</span>
                                 <span class="unseen">{tn(K::UnreadOne, K::UnreadMany, unread)}</span>
+                            </span>
+                        })}
+                        {move || view.with(|view| view.unread == 0 && view.marked_unread).then(|| view! {
+                            <span class="badge badge-dot" class:badge-quiet=move || view.with(|view| view.muted) title=t(K::MarkedUnread)>
+                                <span class="unseen">{t(K::MarkedUnread)}</span>
                             </span>
                         })}
                     </span>
@@ -225,20 +250,25 @@ fn state_sign(last: &Preview) -> Option<AnyView> {
     Some(view! { <span class="row-state">{sign}<span class="unseen">{t(word)}": "</span></span> }.into_any())
 }
 
-/// Arrow keys in the list.
-fn row_keys(event: &ev::KeyboardEvent) {
+/// Arrow keys in the list. Whoever goes to the end of what is drawn has more drawn.
+fn row_keys(app: App, event: &ev::KeyboardEvent) {
     let links = links();
     let here = dom::focused().and_then(|focused| links.iter().position(|link| *link == focused));
     let Some(here) = here else { return };
+    let last = links.len().saturating_sub(1);
     let target = match event.key().as_str() {
         "ArrowDown" => here + 1,
         "ArrowUp" => here.saturating_sub(1),
         "Home" => 0,
-        "End" => links.len().saturating_sub(1),
+        "End" => last,
         _ => return,
     };
     event.prevent_default();
-    focus_row(target);
+    if target + 1 >= last && app.conversations.draw_more() {
+        dom::after_paint(move || focus_row(target));
+    } else {
+        focus_row(target);
+    }
 }
 
 fn links() -> Vec<web_sys::HtmlElement> {

@@ -4,6 +4,7 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::super::dom;
+use super::super::widgets::back::Back;
 use super::super::widgets::icons;
 use crate::i18n::K;
 use crate::i18n::t;
@@ -32,9 +33,7 @@ pub fn Name(app: App) -> AnyView {
                     submit();
                 }
             >
-                <button type="button" class="icon-button front-back" aria-label=t(K::Back) on:click=move |_| app.onboarding.set(Onboarding::Start)>
-                    {icons::Back()}
-                </button>
+                <Back on=move |()| app.onboarding.set(Onboarding::Start) class="front-back"/>
                 <h1>{t(K::NameTitle)}</h1>
                 <p class="lead">{t(K::NameLead)}</p>
                 <NameField app=app value=name/>

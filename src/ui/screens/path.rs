@@ -34,7 +34,11 @@ pub fn PathSheet(app: App) -> AnyView {
             <ol class="hops">
                 <li class="hop hop-you">
                     <span class="hop-sign">{icons::Person()}</span>
-                    <span class="hop-text"><strong>{t(K::PathYou)}</strong><span class="hint">{t(K::PathYouHint)}", "{t(K::PathGateway)}</span></span>
+                    <span class="hop-text"><strong>{t(K::PathYou)}</strong><span class="hint">{t(K::PathYouHint)}</span></span>
+                </li>
+                <li class="hop">
+                    <span class="hop-sign">{icons::Globe()}</span>
+                    <span class="hop-text"><strong>{t(K::PathGateway)}</strong><span class="hint">{t(K::PathGatewayHint)}</span></span>
                 </li>
                 {move || hops.with(|hops| hops.iter().enumerate().map(|(at, hop)| hop_line(at, hop)).collect_view())}
                 {move || (!built.get()).then(|| view! {

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::super::location;
+use super::super::widgets::back::Back;
 use super::super::widgets::icons;
 use super::list::ConversationRow;
 use crate::i18n::K;
@@ -16,7 +17,7 @@ pub fn RequestsPane(app: App) -> AnyView {
     let requests = app.conversations.requests;
     view! {
         <header class="list-head">
-            <button type="button" class="icon-button" aria-label=t(K::Back) on:click=move |_| location::go(&Route::Home)>{icons::Back()}</button>
+            <Back on=move |()| location::go(&Route::Home)/>
             <h1 class="list-title">{t(K::MessageRequests)}</h1>
         </header>
         <div class="list-scroll">

@@ -1,17 +1,21 @@
 //! The thirteen words, and the progress of bringing an account back.
 
+use std::time::Duration;
+
 use leptos::html;
 use leptos::prelude::*;
 
 use super::super::dom;
+use super::super::widgets::back::Back;
 use super::super::widgets::icons;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
+use crate::i18n::tn;
 use crate::vm::App;
+use crate::vm::Connection;
 use crate::vm::Onboarding;
 use crate::vm::RestoreStage;
-use crate::vm::RestoreView;
 use crate::vm::restore;
 use crate::vm::restore::PhraseError;
 
@@ -46,9 +50,7 @@ pub fn Restore(app: App) -> AnyView {
                     submit();
                 }
             >
-                <button type="button" class="icon-button front-back" aria-label=t(K::Back) on:click=move |_| app.onboarding.set(Onboarding::Start)>
-                    {icons::Back()}
-                </button>
+                <Back on=move |()| app.onboarding.set(Onboarding::Start) class="front-back"/>
                 <h1>{t(K::RestoreTitle)}</h1>
                 <p class="lead">{t(K::RestoreLead)}</p>
                 <ol class="words">{fields}</ol>
@@ -230,30 +232,67 @@ pub fn explain(error: &PhraseError) -> String {
     }
 }
 
+/// How long finding the swarm may take before a word about it, ms.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What the restore is doing, full screen.
 #[component]
 pub fn Restoring(app: App) -> AnyView {
-    let view =
-        move || app.restore.get().unwrap_or(RestoreView { stage: RestoreStage::Connecting, messages: 0, percent: 0 });
+    let view = move || app.restore.get();
+    let stage = Memo::new(move |_| view().map_or(RestoreStage::Connecting, |view| view.stage));
+    let late = RwSignal::new(false);
+    set_timeout(
+        move || {
+            let _ = late.try_set(true);
+        },
+        PATIENCE,
+    );
+    let trouble = move || {
+        if app.network.with(|network| network.state == Connection::Offline) {
+            return Some(K::RestoringOffline);
+        }
+        (late.get() && stage.get() == RestoreStage::Connecting).then_some(K::RestoringSlow)
+    };
     view! {
         <main class="front">
             <div class="front-card restoring">
                 {icons::Spinner()}
                 <h1>{t(K::RestoringTitle)}</h1>
-                <p class="lead" role="status">
-                    {move || match view().stage {
-                        RestoreStage::Connecting => t(K::RestoringConnecting),
-                        RestoreStage::AccountData | RestoreStage::Fetching | RestoreStage::Done => t(K::RestoringFetching),
-                    }}
-                </p>
-                <progress max="100" prop:value=move || f64::from(view().percent) aria-label=t(K::RestoringTitle)></progress>
-                <p class="count">{move || tf(K::RestoringCount, &[("n", &view().messages.to_string())])}</p>
+                <progress max="100" prop:value=move || f64::from(view().map_or(0, |view| view.percent)) aria-label=t(K::RestoringTitle)></progress>
+                <ol class="steps">
+                    {step(stage, RestoreStage::Connecting, K::RestoringConnecting)}
+                    {step(stage, RestoreStage::AccountData, K::RestoringAccount)}
+                    {step(stage, RestoreStage::Fetching, K::RestoringFetching)}
+                </ol>
+                <p class="count" role="status">{move || match view().map_or(0, |view| view.messages) {
+                    0 => String::new(),
+                    n => tn(K::RestoringCountOne, K::RestoringCount, n),
+                }}</p>
+                <p class="form-error" role="alert">{move || trouble().map(t)}</p>
                 <p class="hint">{t(K::RestoringLead)}</p>
                 <div class="front-actions">
                     <button type="button" class="button button-wide" on:click=move |_| app.restore_aside.set(true)>{t(K::RestoringGoOn)}</button>
                 </div>
             </div>
         </main>
+    }
+    .into_any()
+}
+
+/// One step: done, running or to come.
+fn step(stage: Memo<RestoreStage>, own: RestoreStage, word: K) -> AnyView {
+    let at = |stage: RestoreStage| match stage {
+        RestoreStage::Connecting => 0,
+        RestoreStage::AccountData => 1,
+        RestoreStage::Fetching => 2,
+        RestoreStage::Done => 3,
+    };
+    let order = Memo::new(move |_| at(stage.get()).cmp(&at(own)));
+    view! {
+        <li class="step" class:step-done=move || order.get().is_gt() class:step-now=move || order.get().is_eq() aria-current=move || order.get().is_eq().then_some("step")>
+            <span class="step-sign" aria-hidden="true">{move || order.get().is_gt().then(icons::Check)}</span>
+            <span>{t(word)}{move || order.get().is_gt().then(|| view! { <span class="unseen">", "{t(K::StepDone)}</span> })}</span>
+        </li>
     }
     .into_any()
 }

@@ -6,10 +6,13 @@ use leptos::web_sys;
 
 use super::super::location;
 use super::super::widgets::dialog::Dialog;
+use super::super::widgets::icons;
+use super::sync::SyncPart;
 use super::welcome::LanguageChoice;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
+use crate::i18n::tn;
 use crate::platform;
 use crate::vm::App;
 use crate::vm::Command;
@@ -35,7 +38,9 @@ pub fn SettingsSheet(app: App) -> AnyView {
                 <h3>{t(K::Privacy)}</h3>
                 <EngineSwitch app=app word=K::ReadReceipts hint=K::ReadReceiptsHint get=|settings| settings.read_receipts set=|settings, on| settings.read_receipts = on/>
                 <EngineSwitch app=app word=K::TypingIndicators hint=K::TypingHint get=|settings| settings.typing_indicators set=|settings, on| settings.typing_indicators = on/>
+                <BlockedLine app=app/>
             </section>
+            <SyncPart app=app/>
             <section class="settings-part"><h3>{t(K::Notifications)}</h3><Notify app=app/></section>
             <section class="settings-part">
                 <h3>{t(K::About)}</h3>
@@ -46,6 +51,25 @@ pub fn SettingsSheet(app: App) -> AnyView {
                 <p class="hint">"Zwiebel · "{tf(K::Version, &[("v", env!("CARGO_PKG_VERSION"))])}</p>
             </section>
         </Dialog>
+    }
+    .into_any()
+}
+
+/// The way to those who are blocked, and how many they are.
+#[component]
+fn BlockedLine(app: App) -> AnyView {
+    let count = move || match app.conversations.blocked.with(Vec::len) {
+        0 => t(K::BlockedNone).to_owned(),
+        n => tn(K::PersonOne, K::PersonMany, u32::try_from(n).unwrap_or(u32::MAX)),
+    };
+    view! {
+        <div class="lines">
+            <button type="button" class="line-button" aria-label=t(K::BlockedPeople) aria-describedby="blocked-count" on:click=move |_| location::go(&Route::Blocked)>
+                {icons::Block()}
+                <span class="line-text"><span>{t(K::BlockedPeople)}</span><span id="blocked-count" class="hint">{count}</span></span>
+                {icons::ChevronRight()}
+            </button>
+        </div>
     }
     .into_any()
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::super::widgets::icons;
+use super::sync::SyncBar;
 use crate::boot::StartFailure;
 use crate::i18n::K;
 use crate::i18n::t;
@@ -144,6 +145,7 @@ pub fn Bars(app: App) -> AnyView {
                     Connection::Online => ().into_any(),
                 }}
             </div>
+            <SyncBar app=app/>
             {move || restoring().map(|(messages, percent)| view! {
                 <div class="bar bar-restore">
                     <span>{tf(K::RestoringBanner, &[("n", &messages.to_string())])}</span>

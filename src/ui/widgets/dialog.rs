@@ -8,6 +8,7 @@ use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys;
 
 use super::super::dom;
+use super::back::Back;
 use super::icons;
 use crate::i18n::K;
 use crate::i18n::t;
@@ -76,9 +77,7 @@ pub fn Dialog(
         >
             <div class="dialog-box">
                 <header class="dialog-head">
-                    {on_back.map(|back| view! {
-                        <button type="button" class="icon-button" aria-label=t(K::Back) on:click=move |_| back.run(())>{icons::Back()}</button>
-                    })}
+                    {on_back.map(|back| view! { <Back on=back/> })}
                     <h2 id=heading.clone() class="dialog-title" tabindex="-1">{move || title.get()}</h2>
                     <button type="button" class="icon-button dialog-close" aria-label=t(K::Close) on:click=move |_| on_close.run(())>
                         {icons::Close()}

@@ -85,6 +85,71 @@ export class Person {
     return words.map((word) => word.replace(/[^a-z]/gi, '')).join(' ');
   }
 
+  // Brings an account back on this device, until its conversations can be seen.
+  async restore(phrase) {
+    await this.button('Restore account').click();
+    await this.page.getByRole('combobox', { name: 'Word 1', exact: true }).fill(phrase);
+    await this.button('Restore').click();
+    // The progress may be over before anybody sees it.
+    await this.atHome();
+    this.id = await this.readId();
+  }
+
+  // Everything this device knows of the account is in the network.
+  async synchronised(patience) {
+    await this.go('#/settings');
+    const sync = this.page.getByTestId('sync');
+    await sync.getByText('Synchronised', { exact: true }).waitFor({ timeout: patience });
+    await this.go('#/');
+    await this.dialog().waitFor({ state: 'detached' });
+  }
+
+  // Opens what there is to know and to change about a contact, lets `work` do so, and closes it.
+  async inContact(id, work) {
+    await this.open(id);
+    await this.button('Details').click();
+    const sheet = this.dialog();
+    await sheet.waitFor();
+    await work(sheet);
+    if (await sheet.count()) await sheet.getByRole('button', { name: 'Close', exact: true }).click();
+    await sheet.waitFor({ state: 'detached' });
+  }
+
+  async nickname(id, name) {
+    await this.inContact(id, async (sheet) => {
+      await sheet.getByRole('textbox', { name: 'Nickname' }).fill(name);
+      await sheet.getByRole('button', { name: 'Save' }).click();
+      await sheet.getByRole('heading', { name, level: 3 }).waitFor();
+    });
+  }
+
+  // A button of the contact sheet that turns into another when it is done.
+  async toggle(id, button, then) {
+    await this.inContact(id, async (sheet) => {
+      await sheet.getByRole('button', { name: button, exact: true }).click();
+      await sheet.getByRole('button', { name: then, exact: true }).waitFor();
+    });
+  }
+
+  async block(id) {
+    await this.inContact(id, async (sheet) => {
+      await sheet.getByRole('button', { name: 'Block', exact: true }).click();
+      await this.page.getByRole('dialog', { name: /^Block/ }).getByRole('button', { name: 'Block', exact: true }).click();
+      await sheet.getByRole('button', { name: 'Unblock', exact: true }).waitFor();
+    });
+  }
+
+  async disappearing(id, mode, time) {
+    await this.inContact(id, async (sheet) => {
+      await sheet.getByRole('button', { name: 'Disappearing messages' }).click();
+      const ask = this.page.getByRole('dialog', { name: 'Disappearing messages' });
+      await ask.getByRole('radio', { name: mode }).check();
+      if (time) await ask.getByRole('combobox', { name: 'Time' }).selectOption({ label: time });
+      await ask.getByRole('button', { name: 'Save' }).click();
+      await ask.waitFor({ state: 'detached' });
+    });
+  }
+
   // Online: the bar about the connection is gone.
   async online() {
     await eventually(`${this.name} is online`, async () =>
