@@ -4,11 +4,11 @@ use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::content::{Content, MAX_DISPLAY_NAME, Payload};
 
-use crate::batch::Table;
 use crate::compose::Draft;
+use crate::configs::Configs;
 use crate::engine::{Cx, Engine, OpenConversation};
 use crate::input::Command;
-use crate::model::rows::{Outgoing, RestoreRow, account_bytes};
+use crate::model::rows::{Outgoing, RestoreRow};
 use crate::model::{Model, meta};
 use crate::view::{Phrase, Refusal, ViewEvent};
 
@@ -69,11 +69,8 @@ impl Engine {
             Command::MarkUnread { with, unread } => {
                 self.change_conversation(cx, with, |row| row.marked_unread = unread);
             }
-            Command::SetExpiry { with, expiry } => self.change_conversation(cx, with, |row| row.expiry = expiry),
-            Command::DismissSync => {
-                self.live.sync.problem = None;
-                self.out.emit(ViewEvent::Sync(self.live.sync));
-            }
+            Command::SetExpiry { with, expiry } => self.set_expiry(cx, with, expiry)?,
+            Command::DismissSync => self.dismiss_sync(),
             Command::AcceptRequest { from } => self.accept(cx, from)?,
             Command::DeclineRequest { from } => self.decline(from),
             Command::SetBlocked { who, blocked } => self.set_blocked(who, blocked),
@@ -95,7 +92,9 @@ impl Engine {
         }
         let account = Account::generate(cx.rng);
         Model::put_meta(&mut self.out, meta::ACCOUNT, account.seed16());
+        self.model.touched.insert(account.id()); // the note to self is hidden until it is opened
         self.model.account = Some(account);
+        self.start_configs();
         self.set_display_name(cx, display_name);
         self.live.poller.hurry(cx.now);
         Ok(())
@@ -111,6 +110,7 @@ impl Engine {
         };
         Model::put_meta(&mut self.out, meta::ACCOUNT, account.seed16());
         self.model.account = Some(account);
+        self.start_configs();
         let restore = RestoreRow::default();
         Model::put_meta(&mut self.out, meta::RESTORE, &restore);
         self.model.restore = Some(restore);
@@ -118,6 +118,17 @@ impl Engine {
         self.show_restore();
         self.live.poller.hurry(cx.now);
         Ok(())
+    }
+
+    /// An account that is new here has no rows that the configs must learn of.
+    fn start_configs(&mut self) {
+        self.model.configs = Configs::fresh();
+        self.model.configs.put_row(&mut self.out);
+    }
+
+    fn dismiss_sync(&mut self) {
+        self.model.configs.row.put_back = false;
+        self.model.configs.put_row(&mut self.out);
     }
 
     fn reveal_phrase(&mut self) {
@@ -130,6 +141,7 @@ impl Engine {
     fn set_display_name(&mut self, cx: &Cx<'_>, name: &str) {
         self.model.profile.display_name = cut_bytes(name.trim(), MAX_DISPLAY_NAME).to_owned();
         self.model.profile.updated_s = self.network_now(cx) / 1000;
+        self.model.touched_profile = true;
         Model::put_meta(&mut self.out, meta::PROFILE, &self.model.profile);
         self.emit_account();
     }
@@ -143,6 +155,9 @@ impl Engine {
         self.live.typing_from.clear();
         self.live.sending = crate::outbox::Sending::default();
         self.live.poller = crate::jobs::poll::Poller::default();
+        self.live.syncing = crate::configs::Syncing::default();
+        self.live.push = crate::jobs::push::Pushing::default();
+        self.live.renew = crate::jobs::renew::Renewing::default();
         self.live.restore_shown = None;
         self.keep_network();
     }
@@ -152,6 +167,9 @@ impl Engine {
             return Err(Refusal::UnusableAccountId);
         }
         self.live.open = Some(OpenConversation { with, count: WINDOW, first: None });
+        if self.model.conversations.get(&with).is_some_and(|row| row.marked_unread) {
+            self.change_conversation(cx, with, |row| row.marked_unread = false);
+        }
         if self.model.own_id() == Some(with) && !self.model.conversations.contains_key(&with) {
             self.list_conversation(cx, with);
         }
@@ -183,8 +201,11 @@ impl Engine {
     ) {
         let created_ms = self.network_now(cx);
         let known = self.model.conversations.get(&with).cloned();
+        let (last_read_ms, marked_unread) = self.known_mark(&with);
         let mut row = known.clone().unwrap_or_else(|| crate::model::rows::ConversationRow {
             created_ms,
+            last_read_ms,
+            marked_unread,
             ..crate::model::rows::ConversationRow::default()
         });
         change(&mut row);
@@ -229,12 +250,11 @@ impl Engine {
         if self.model.contact(&from).approved {
             return;
         }
-        self.model.contacts.remove(&from);
-        self.out.delete(Table::Contact, account_bytes(&from));
+        self.model.remove_contact(&mut self.out, &from);
         self.delete_conversation(from);
     }
 
-    fn delete_conversation(&mut self, with: AccountId) {
+    pub(crate) fn delete_conversation(&mut self, with: AccountId) {
         let waiting: Vec<u64> = self.model.outbox.iter().filter(|(_, r)| r.to == with).map(|(n, _)| *n).collect();
         for number in waiting {
             if matches!(self.model.outbox.get(&number).map(|r| &r.what), Some(Outgoing::Message(_))) {
@@ -242,9 +262,7 @@ impl Engine {
             }
         }
         self.model.remove_thread(&mut self.out, &with);
-        if self.model.conversations.remove(&with).is_some() {
-            self.out.delete(Table::Conversation, account_bytes(&with));
-        }
+        self.model.remove_conversation(&mut self.out, &with);
         if self.live.open.as_ref().is_some_and(|open| open.with == with) {
             self.live.open = None;
         }

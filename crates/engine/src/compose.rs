@@ -2,10 +2,11 @@
 //! Everything is sealed once, when it is made; the outbox sends those bytes until a swarm takes them.
 
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::content::{Content, DataMessage, Expiration, Payload, Profile};
+use zwiebel_proto::content::{Content, DataMessage, Expiration, ExpirationKind, Payload, Profile};
 use zwiebel_proto::envelope;
 
 use crate::engine::{Cx, Engine};
+use crate::expiry;
 use crate::model::rows::{OutboxRow, Outgoing, Sealed};
 use crate::outflow::Held;
 use crate::view::Refusal;
@@ -50,10 +51,12 @@ impl Engine {
     /// The own profile as messages carry it (session-messages 5.8).
     pub(crate) fn own_profile(&self) -> Profile {
         let profile = &self.model.profile;
+        let picture = self.model.configs.profile.picture();
         Profile {
             display_name: Some(profile.display_name.clone()).filter(|n| !n.is_empty()),
             updated_s: Some(profile.updated_s),
-            ..Profile::default()
+            picture_url: picture.as_ref().map(|picture| picture.url.clone()),
+            picture_key: picture.map(|picture| picture.key),
         }
     }
 
@@ -66,13 +69,14 @@ impl Engine {
         sent_ms: u64,
         data: DataMessage,
     ) -> Result<u64, Refusal> {
+        let expiration = expiry::to_content(self.expiry_of(&to));
         let sync = DataMessage { profile: None, sync_target: Some(to), ..data.clone() };
-        let sync = Content::new(sent_ms, Payload::Data(sync)).with_expiration(Expiration::OFF);
+        let sync = Content::new(sent_ms, Payload::Data(sync)).with_expiration(expiration);
         if self.model.own_id() == Some(to) {
             return self.queue(cx, Draft { to, what, content: sync, sync: None });
         }
         let data = DataMessage { profile: Some(self.own_profile()), ..data };
-        let content = Content::new(sent_ms, Payload::Data(data)).with_expiration(Expiration::OFF);
+        let content = Content::new(sent_ms, Payload::Data(data)).with_expiration(expiration);
         self.queue(cx, Draft { to, what, content, sync: Some(sync) })
     }
 
@@ -89,7 +93,14 @@ impl Engine {
         for copy in sync.iter().chain(Some(&sealed).filter(|_| draft.to == own)) {
             self.model.mark_seen(&mut self.out, &copy.hash, created_ms.saturating_add(REMEMBER_MS));
         }
-        let ttl_ms = if draft.what == Outgoing::Typing { TYPING_TTL_MS } else { MESSAGE_TTL_MS };
+        let ttl_ms = match draft.content.expiration {
+            _ if draft.what == Outgoing::Typing => TYPING_TTL_MS,
+            // What disappears after sending is kept no longer in the swarm (session-messages 5.5).
+            Some(Expiration { kind: ExpirationKind::AfterSend, seconds }) if seconds != 0 => {
+                u64::from(seconds).saturating_mul(1000).min(MESSAGE_TTL_MS)
+            }
+            _ => MESSAGE_TTL_MS,
+        };
         let row = OutboxRow { to: draft.to, what: draft.what, sealed, ttl_ms, created_ms, failed: false, sync };
         Ok(self.enqueue(row))
     }

@@ -11,9 +11,12 @@ use zwiebel_proto::account_id::AccountId;
 
 use crate::batch::{Row, Table};
 use crate::clock::{Monotone, NetworkClock};
+use crate::configs::Syncing;
 use crate::effect::{Effect, Poll};
 use crate::input::Input;
 use crate::jobs::poll::Poller;
+use crate::jobs::push::Pushing;
+use crate::jobs::renew::Renewing;
 use crate::jobs::votes::Votes;
 use crate::model::Model;
 use crate::model::rows::GuardsRow;
@@ -77,7 +80,11 @@ pub(crate) struct Live {
     pub(crate) shown_network: Option<NetworkView>,
     pub(crate) restore_shown: Option<crate::view::RestoreView>,
     pub(crate) bad_list: bool,
-    pub(crate) sync: crate::view::SyncView,
+    pub(crate) syncing: Syncing,
+    pub(crate) push: Pushing,
+    pub(crate) renew: Renewing,
+    /// When the next message disappears (engine time), as far as known.
+    pub(crate) vanish_at: Option<u64>,
 }
 
 pub(crate) struct OpenConversation {
@@ -108,6 +115,7 @@ impl Engine {
             live: Live::default(),
             time: Monotone::default(),
         };
+        engine.live.vanish_at = Some(now_ms); // looked for once at the start
         for stored in &rows {
             if !engine.model.load(stored)? && stored.table == Table::Meta {
                 engine.load_network(&stored.key, &stored.value);
@@ -154,6 +162,7 @@ impl Engine {
             Input::Visible(visible) => {
                 self.live.hidden = !visible;
                 if visible {
+                    self.live.push.hurry(now);
                     self.live.poller.hurry(now);
                     self.live.sending.hurry(now);
                 }
@@ -178,11 +187,13 @@ impl Engine {
     /// Everything that is due, then the next commit.
     fn turn(&mut self, cx: &mut Cx<'_>, eager: bool) {
         self.run_jobs(cx);
+        self.write_configs(cx);
         // Released entries may be sent at once, which changes nothing a row records.
         let held = self.out.settle(cx.now, eager);
         if !held.is_empty() {
             self.release(held);
             self.run_jobs(cx);
+            self.write_configs(cx);
             let held = self.out.settle(cx.now, eager);
             self.release(held);
         }
@@ -195,6 +206,9 @@ impl Engine {
         self.run_clock_check(cx);
         self.run_outbox(cx);
         self.run_poller(cx);
+        self.run_push(cx);
+        self.run_renew(cx);
+        self.run_vanishing(cx);
         self.run_typing(cx);
         self.run_pruning(cx);
         self.show_network();
@@ -205,6 +219,7 @@ impl Engine {
             match item {
                 Held::Effect(effect) => self.out.release(effect),
                 Held::OutboxReady(number) => self.live.sending.ready(number),
+                Held::PushReady(number) => self.live.push.durable(number),
                 Held::Cleared => self.out.release(Effect::Emit(ViewEvent::Erased)),
             }
         }
@@ -248,6 +263,9 @@ impl Engine {
             self.live.clock_check.wake_at(),
             self.outbox_wake_at(),
             self.poller_wake_at(),
+            self.push_wake_at(),
+            self.renew_wake_at(),
+            self.live.vanish_at,
             self.typing_wake_at(),
             Some(self.live.prune_at),
         ]

@@ -11,10 +11,11 @@ use zwiebel_proto::storage_rpc::StoredMessage;
 use crate::compose::REMEMBER_MS;
 use crate::effect::Effect;
 use crate::engine::{Cx, Engine};
+use crate::expiry;
 use crate::model::rows::{MessageRow, Orphan, OrphanKind};
 use crate::outflow::Held;
 use crate::talk::MAX_EMOJI;
-use crate::view::{MessageId, SendState, ViewEvent};
+use crate::view::{Expiry, MessageId, SendState, ViewEvent};
 
 /// Longer bodies are cut (session-messages 5.1).
 const MAX_CHARS: usize = 10_000;
@@ -30,6 +31,17 @@ const MAX_REACTIONS: usize = 200;
 
 /// No hash is remembered longer, whatever expiry a member claims.
 const MAX_REMEMBER_AHEAD_MS: u64 = 2 * REMEMBER_MS;
+
+/// What is known of a message besides what it says.
+struct Arrived {
+    sender: AccountId,
+    sent_ms: u64,
+    hash: String,
+    /// The sender's setting.
+    after: Expiry,
+    /// Until when the member says it keeps it.
+    stored_until: u64,
+}
 
 impl Engine {
     /// Takes in what one member answered; gives how many messages were new.
@@ -49,7 +61,7 @@ impl Engine {
             match envelope::open_message(account, &message.data) {
                 Ok(opened) => {
                     new = new.saturating_add(1);
-                    self.file(cx, opened, hash);
+                    self.file(cx, opened, hash, message.expiration);
                 }
                 Err(error) => tracing::debug!(%error, "a stored message was dropped"),
             }
@@ -57,14 +69,15 @@ impl Engine {
         new
     }
 
-    fn file(&mut self, cx: &mut Cx<'_>, opened: Opened, hash: String) {
+    fn file(&mut self, cx: &mut Cx<'_>, opened: Opened, hash: String, stored_until: u64) {
         let Opened { sender, content, sent_ms } = opened;
+        let after = expiry::from_content(content.expiration);
         let own = self.model.own_id() == Some(sender);
         if self.model.contact(&sender).blocked {
             return;
         }
         match content.body {
-            Payload::Data(data) => self.file_data(cx, sender, sent_ms, data, hash),
+            Payload::Data(data) => self.file_data(cx, Arrived { sender, sent_ms, hash, after, stored_until }, data),
             Payload::Receipt { kind: ReceiptKind::Read, timestamps } if !own => self.file_receipt(sender, &timestamps),
             Payload::Typing { timestamp, started } if !own => self.file_typing(cx, sender, timestamp, started),
             Payload::Unsend { timestamp, author } => {
@@ -75,7 +88,8 @@ impl Engine {
         }
     }
 
-    fn file_data(&mut self, cx: &mut Cx<'_>, sender: AccountId, sent_ms: u64, data: DataMessage, hash: String) {
+    fn file_data(&mut self, cx: &mut Cx<'_>, arrived: Arrived, data: DataMessage) {
+        let Arrived { sender, sent_ms, hash, after, stored_until } = arrived;
         let own = self.model.own_id() == Some(sender);
         // The envelope layer let a sync target pass only from ourselves.
         let with = match (own, data.sync_target) {
@@ -84,7 +98,10 @@ impl Engine {
             _ => return,
         };
         if data.flags == DataFlags::ExpirationTimerUpdate {
-            return;
+            if own {
+                self.timer_changed_elsewhere(cx, with, after, sent_ms);
+            }
+            return; // the other side's choice is theirs (session-messages 5.5)
         }
         if own {
             self.model.stamps.note(sent_ms);
@@ -104,6 +121,14 @@ impl Engine {
         if self.model.index.contains_key(&id) {
             return; // the same message under another hash
         }
+        let now = self.network_now(cx);
+        let unread = !own && sent_ms > self.last_read_ms(&with);
+        let self_note = own && with == sender;
+        let after = if self_note { expiry::for_self(after) } else { after };
+        let expires = expiry::received(after, sent_ms, stored_until, now, own, !unread);
+        if expires.and_then(|e| e.at_ms).is_some_and(|at| at <= now) {
+            return; // its time is over
+        }
         if own {
             self.approve_silently(with);
         } else {
@@ -115,16 +140,24 @@ impl Engine {
             quote: data.quote.map(|q| MessageId { sent_ms: q.sent_ms, author: q.author }),
             reactions: Vec::new(),
             deleted: false,
-            unread: !own,
+            unread,
             state: own.then_some(SendState::Sent),
             hash: Some(hash),
-            expires: None,
+            expires,
         };
         self.file_message(cx, id, row);
     }
 
+    fn last_read_ms(&self, with: &AccountId) -> u64 {
+        match self.model.conversations.get(with) {
+            Some(row) => row.last_read_ms,
+            None => self.known_mark(with).0,
+        }
+    }
+
     fn file_message(&mut self, cx: &mut Cx<'_>, id: MessageId, row: MessageRow) {
-        let (with, incoming) = (row.with, row.unread);
+        let (with, incoming, unread) = (row.with, row.state.is_none(), row.unread);
+        self.vanish_soon(row.expires);
         let unsent = self.add_with_orphans(id, row);
         if unsent {
             return;
@@ -135,9 +168,10 @@ impl Engine {
             self.read_elsewhere(with, id);
         }
         self.emit_message(id);
-        self.list_conversation(cx, with);
-        let muted = self.model.conversations.get(&with).is_some_and(|c| c.muted);
-        if incoming && self.live.hidden && !muted && self.model.restore.is_none() {
+        let may_list = self.may_list(&with, id.sent_ms);
+        self.change_conversation(cx, with, |row| row.listed |= may_list);
+        let muted = self.is_muted(&with);
+        if unread && self.live.hidden && !muted && self.model.restore.is_none() {
             self.out.hold(Held::Effect(Effect::Notify { with }));
         }
     }
@@ -169,8 +203,9 @@ impl Engine {
             Some(thread) => thread.unread().range(..up_to).copied().collect(),
             None => return,
         };
+        let now = self.net.clock.network(self.time.now());
         for id in earlier {
-            self.model.change_message(&mut self.out, id, |row| row.unread = false);
+            self.read_one(id, now);
         }
     }
 

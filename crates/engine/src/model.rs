@@ -15,6 +15,7 @@ use self::rows::{ContactRow, ConversationRow, CursorRow, MessageRow, Orphan, Out
 use self::stamps::Stamps;
 use self::thread::Thread;
 use crate::batch::{Row, Table};
+use crate::configs::{Configs, SyncRow};
 use crate::outflow::Outflow;
 use crate::row::{self, RowError};
 use crate::view::{MessageId, Settings};
@@ -40,6 +41,10 @@ pub(crate) struct Model {
     pub(crate) cursors: BTreeMap<(Ed25519Public, i16), CursorRow>,
     pub(crate) stamps: Stamps,
     pub(crate) orphans: Vec<Orphan>,
+    pub(crate) configs: Configs,
+    /// Whose contact or conversation was changed in this step, and whether the profile was: see [`crate::configs`].
+    pub(crate) touched: BTreeSet<AccountId>,
+    pub(crate) touched_profile: bool,
 }
 
 /// Names of the single rows in [`Table::Meta`] that belong to the account.
@@ -50,6 +55,12 @@ pub(crate) mod meta {
     pub(crate) const RESTORE: &[u8] = b"restore";
     pub(crate) const STAMPS: &[u8] = b"stamps";
     pub(crate) const ORPHANS: &[u8] = b"orphans";
+    pub(crate) const SYNC: &[u8] = b"sync";
+
+    /// The dump of a config.
+    pub(crate) fn config(namespace: zwiebel_proto::storage_rpc::Namespace) -> Vec<u8> {
+        format!("config/{namespace}").into_bytes()
+    }
 }
 
 impl Model {
@@ -103,7 +114,11 @@ impl Model {
             meta::RESTORE => self.restore = Some(row::decode(table, bytes)?),
             meta::STAMPS => self.stamps = row::decode(table, bytes)?,
             meta::ORPHANS => self.orphans = row::decode(table, bytes)?,
-            _ => return Ok(false),
+            meta::SYNC => {
+                let row: SyncRow = row::decode(table, bytes)?;
+                self.configs.row = SyncRow { seeded: row.seeded && !self.configs.is_damaged(), ..row };
+            }
+            _ => return self.configs.load(key, bytes),
         }
         Ok(true)
     }
@@ -119,11 +134,27 @@ impl Model {
     pub(crate) fn put_contact(&mut self, out: &mut Outflow, who: AccountId, row: ContactRow) {
         out.put(Table::Contact, rows::account_bytes(&who), &row);
         self.contacts.insert(who, row);
+        self.touched.insert(who);
     }
 
     pub(crate) fn put_conversation(&mut self, out: &mut Outflow, with: AccountId, row: ConversationRow) {
         out.put(Table::Conversation, rows::account_bytes(&with), &row);
         self.conversations.insert(with, row);
+        self.touched.insert(with);
+    }
+
+    pub(crate) fn remove_contact(&mut self, out: &mut Outflow, who: &AccountId) {
+        if self.contacts.remove(who).is_some() {
+            out.delete(Table::Contact, rows::account_bytes(who));
+            self.touched.insert(*who);
+        }
+    }
+
+    pub(crate) fn remove_conversation(&mut self, out: &mut Outflow, with: &AccountId) {
+        if self.conversations.remove(with).is_some() {
+            out.delete(Table::Conversation, rows::account_bytes(with));
+            self.touched.insert(*with);
+        }
     }
 
     pub(crate) fn message(&self, id: &MessageId) -> Option<(AccountId, &MessageRow)> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::storage_rpc::{self, MessageHash, Namespace, StoreResponse};
+use zwiebel_proto::storage_rpc::{self, ExpiryMode, MessageHash, Namespace, StoreResponse};
 
 use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
@@ -133,6 +133,10 @@ impl Engine {
             let hashes: Vec<MessageHash> = hashes.iter().filter_map(|h| MessageHash::parse(h).ok()).collect();
             return self.model.account.as_ref().map(|account| storage_rpc::delete(account, &hashes));
         }
+        if let Outgoing::Shorten { hash, at_ms } = &row.what {
+            let (account, hash) = (self.model.account.as_ref()?, MessageHash::parse(hash).ok()?);
+            return Some(storage_rpc::expire(account, &[hash], *at_ms, ExpiryMode::Shorten));
+        }
         let now = self.network_now(cx);
         Some(storage_rpc::store(&row.to, &row.sealed.data, row.ttl_ms.max(MIN_TTL_MS), now, Namespace::MESSAGES))
     }
@@ -189,7 +193,7 @@ impl Engine {
     /// Whether a member proved that it has the message now. For a deletion every answer without error will do: those
     /// who do not have the message confirm as well.
     fn confirms(&mut self, cx: &Cx<'_>, row: &OutboxRow, member: Ed25519Public, body: &[u8], sent_ms: u64) -> bool {
-        if matches!(row.what, Outgoing::Delete(_)) {
+        if matches!(row.what, Outgoing::Delete(_) | Outgoing::Shorten { .. }) {
             return true;
         }
         let Ok(answer) = StoreResponse::parse(body) else { return false };
@@ -202,9 +206,13 @@ impl Engine {
     fn stored(&mut self, number: u64, row: &OutboxRow) {
         self.forget_outbox(number);
         if let Outgoing::Message(id) = row.what
-            && self.model.message(&id).is_some_and(|(_, m)| m.state != Some(SendState::Read))
+            && let Some((_, message)) = self.model.message(&id)
         {
-            self.set_state(id, SendState::Sent);
+            let read = message.state == Some(SendState::Read);
+            self.sent_one(id, self.net.clock.network(self.time.now()));
+            if !read {
+                self.set_state(id, SendState::Sent);
+            }
         }
         if let (Some(sync), Some(own)) = (&row.sync, self.model.own_id()) {
             let copy = OutboxRow {

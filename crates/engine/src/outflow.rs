@@ -28,6 +28,8 @@ pub(crate) enum Held {
     Effect(Effect),
     /// The outbox entry with this number is durable: it may be sent.
     OutboxReady(u64),
+    /// The dumps of the push with this number are durable.
+    PushReady(u64),
     /// The store was emptied.
     Cleared,
 }

@@ -31,7 +31,7 @@ impl Engine {
             conversations: shown.into_iter().map(|with| self.conversation_view(with)).collect(),
             network: self.network_view(),
             restore: self.restore_view(),
-            sync: self.live.sync,
+            sync: self.sync_view(self.time.now()),
         }
     }
 
@@ -58,7 +58,7 @@ impl Engine {
             nickname: contact.nickname.clone(),
             blocked: contact.blocked,
             pinned: row.pinned,
-            muted: row.muted || row.muted_until_s.saturating_mul(1000) > self.net.clock.network(self.time.now()),
+            muted: self.is_muted(&with),
             unread: thread.map_or(0, |t| u32::try_from(t.unread().len()).unwrap_or(u32::MAX)),
             draft: row.draft,
             last: last.map(|(id, message)| preview(id, message, me)),
@@ -70,6 +70,12 @@ impl Engine {
             expiry: row.expiry,
             marked_unread: row.marked_unread,
         }
+    }
+
+    pub(crate) fn is_muted(&self, with: &AccountId) -> bool {
+        let now = self.net.clock.network(self.time.now());
+        let row = self.model.conversations.get(with);
+        row.is_some_and(|row| row.muted || row.muted_until_s.saturating_mul(1000) > now)
     }
 
     pub(crate) fn message_view(&self, id: &MessageId, row: &MessageRow) -> MessageView {

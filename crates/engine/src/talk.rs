@@ -5,6 +5,7 @@ use zwiebel_proto::content::{Content, DataMessage, Payload, Quote, Reaction, Rec
 
 use crate::compose::{Draft, MESSAGE_TTL_MS};
 use crate::engine::{Cx, Engine};
+use crate::expiry;
 use crate::model::rows::{MessageRow, OutboxRow, Outgoing, Sealed};
 use crate::view::{MessageId, Refusal, SendState, ViewEvent};
 
@@ -56,7 +57,7 @@ impl Engine {
             unread: false,
             state: Some(SendState::Sending),
             hash,
-            expires: None,
+            expires: expiry::waiting(self.expiry_of(&to)),
         };
         self.model.put_message(&mut self.out, id, row);
         if self.live.typing_to.is_some_and(|(who, ..)| who == to) {
@@ -70,7 +71,7 @@ impl Engine {
         Ok(())
     }
 
-    fn may_write(&self, to: &AccountId) -> Result<(), Refusal> {
+    pub(crate) fn may_write(&self, to: &AccountId) -> Result<(), Refusal> {
         if !to.key().is_usable() {
             return Err(Refusal::UnusableAccountId);
         }
@@ -208,8 +209,10 @@ impl Engine {
         let unread = self.model.threads.get(&with).map(|t| t.unread().range(..=up_to).copied().collect::<Vec<_>>());
         let unread = unread.filter(|list| !list.is_empty());
         let Some(unread) = unread else { return };
+        let now = self.network_now(cx);
         for id in &unread {
-            self.model.change_message(&mut self.out, *id, |row| row.unread = false);
+            self.read_one(*id, now);
+            self.shorten_stored(cx, *id);
         }
         let contact = self.model.contact(&with);
         if self.model.settings.read_receipts && contact.approved && !contact.blocked {
@@ -224,7 +227,10 @@ impl Engine {
                 }
             }
         }
-        self.emit_conversation(with);
+        self.change_conversation(cx, with, |row| {
+            row.last_read_ms = row.last_read_ms.max(up_to.sent_ms);
+            row.marked_unread = false;
+        });
     }
 
     pub(crate) fn typing(&mut self, cx: &mut Cx<'_>, with: AccountId, active: bool) {

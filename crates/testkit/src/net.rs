@@ -7,7 +7,7 @@ use zwiebel_crypto::keys::{Ed25519Public, Ed25519Secret, X25519Public};
 use zwiebel_engine::effect::{HttpRequest, HttpTarget};
 use zwiebel_engine::input::HttpOutcome;
 use zwiebel_proto::onion::{self, Cipher, Layer, PeelError};
-use zwiebel_proto::storage_rpc::MessageHash;
+use zwiebel_proto::storage_rpc::{MessageHash, Namespace, message_hash};
 use zwiebel_proto::swarm::{self, SwarmId};
 
 use crate::node::{Behaviour, SimNode, Spread, Stored, owner};
@@ -29,6 +29,10 @@ pub struct SimNet {
     pub listed: Option<Vec<usize>>,
     /// Every packet that came: node and its place (0: guard).
     pub seen: Vec<(Ed25519Public, u32)>,
+    /// Every storage request that reached a member of the swarm: node, method, parameters.
+    pub calls: Vec<(usize, String, Value)>,
+    /// Bytes of all requests and answers at the gateway.
+    pub traffic: u64,
     rng: StdRng,
 }
 
@@ -66,6 +70,8 @@ impl SimNet {
             contacts: Vec::new(),
             listed: None,
             seen: Vec::new(),
+            calls: Vec::new(),
+            traffic: 0,
             rng,
         }
     }
@@ -87,12 +93,18 @@ impl SimNet {
         (0..self.nodes.len()).filter(|n| self.nodes[*n].swarm == id.0).collect()
     }
 
-    /// Everything some member of an account's swarm holds, by hash.
+    /// Every message some member of an account's swarm holds, by hash.
     #[must_use]
     pub fn held(&self, owner: &[u8; 33]) -> Vec<MessageHash> {
+        self.held_in(owner, Namespace::MESSAGES)
+    }
+
+    /// The same for any namespace.
+    #[must_use]
+    pub fn held_in(&self, owner: &[u8; 33], namespace: Namespace) -> Vec<MessageHash> {
         let members = self.swarm_of(owner);
-        let mut all: Vec<MessageHash> =
-            members.iter().flat_map(|n| self.nodes[*n].stored.get(owner)).flatten().map(|m| m.hash).collect();
+        let held = members.iter().flat_map(|n| self.nodes[*n].stored.get(owner)).flatten();
+        let mut all: Vec<MessageHash> = held.filter(|m| m.namespace == namespace).map(|m| m.hash).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -100,9 +112,15 @@ impl SimNet {
 
     /// Puts bytes into an account's swarm, as anybody can.
     pub fn inject(&mut self, owner: [u8; 33], data: &[u8], now: u64) {
-        let hash = zwiebel_proto::storage_rpc::message_hash(&owner, zwiebel_proto::storage_rpc::Namespace(0), data);
+        self.inject_in(owner, Namespace::MESSAGES, data, now);
+    }
+
+    /// The same for any namespace, as all nodes together could.
+    pub fn inject_in(&mut self, owner: [u8; 33], namespace: Namespace, data: &[u8], now: u64) {
+        let hash = message_hash(&owner, namespace, data);
         for n in self.swarm_of(&owner) {
-            let message = Stored { hash, timestamp: now, expiration: now + 14 * 86_400_000, data: data.to_vec() };
+            let expiration = now + 14 * 86_400_000;
+            let message = Stored { namespace, hash, timestamp: now, expiration, data: data.to_vec() };
             self.nodes[n].put(owner, message);
         }
     }
@@ -121,6 +139,9 @@ impl SimNet {
             HttpTarget::Nodes => self.directory(),
             HttpTarget::Onion(guard) => self.guarded(now, &guard, &request.body)?,
         };
+        if let HttpOutcome::Response { body, .. } = &outcome {
+            self.traffic += u64::try_from(request.body.len() + body.len()).unwrap_or(0);
+        }
         (!self.lost()).then_some((delay, outcome))
     }
 
@@ -208,18 +229,18 @@ impl SimNet {
                 (200, json!({"result": {"service_node_states": self.states()}, "t": time, "hf": [19, 4]}))
             }
             "get_swarm" => owner(params).map_or((400, "invalid request".into()), |o| (200, self.swarm_body(&o, time))),
-            "batch" => {
-                let parts = params["requests"].as_array().cloned().unwrap_or_default();
-                let results: Vec<Value> = parts
-                    .iter()
-                    .map(|part| {
-                        let (code, body) = self.rpc(now, n, part);
-                        json!({"code": code, "body": body})
-                    })
-                    .collect();
+            method @ ("batch" | "sequence") => {
+                let mut results = Vec::new();
+                for part in params["requests"].as_array().cloned().unwrap_or_default() {
+                    let (code, body) = self.rpc(now, n, &part);
+                    results.push(json!({"code": code, "body": body}));
+                    if method == "sequence" && !(200..300).contains(&code) {
+                        break;
+                    }
+                }
                 (200, json!({"results": results}))
             }
-            method @ ("store" | "retrieve" | "delete") => {
+            method @ ("store" | "retrieve" | "delete" | "expire") => {
                 let Some(owner) = owner(params) else { return (400, "invalid request".into()) };
                 if !self.swarm_of(&owner).contains(&n) {
                     return (421, self.swarm_body(&owner, time));
@@ -231,28 +252,46 @@ impl SimNet {
     }
 
     fn account_call(&mut self, now: u64, n: usize, method: &str, params: &Value) -> (u16, Value) {
+        self.calls.push((n, method.to_owned(), params.clone()));
         let node = &self.nodes[n];
         let done = match method {
             "retrieve" => return node.retrieve(now, params, self.page),
+            "expire" => node.check_expire(params),
             "store" => node.check_store(now, params).map(|(owner, m)| Spread::Store(owner, m)),
             _ => node.check_delete(params).map(|(owner, hashes)| Spread::Delete(owner, hashes)),
         };
         match done {
+            Ok(Spread::Store(_, message)) if node.behaviour == Behaviour::WrongHash => {
+                let other = message_hash(&[5; 33], message.namespace, &message.data);
+                let entry = node.confirm(&Stored { hash: other, ..message });
+                let name = hex::encode(node.key().0);
+                (200, json!({"swarm": object(name, entry), "hash": other, "t": now, "hf": [19, 4]}))
+            }
             Ok(spread) => self.spread(now, spread),
             Err(refused) => refused,
         }
     }
 
     fn spread(&mut self, now: u64, spread: Spread) -> (u16, Value) {
-        let Spread::Store(owner, message) = spread else {
-            if let Spread::Delete(owner, hashes) = spread {
+        let mut swarm = serde_json::Map::new();
+        let (owner, message) = match spread {
+            Spread::Store(owner, message) => (owner, message),
+            Spread::Delete(owner, hashes) => {
                 for n in self.swarm_of(&owner) {
                     self.nodes[n].delete(&owner, &hashes);
                 }
+                return (200, json!({"swarm": {}, "t": now, "hf": [19, 4]}));
             }
-            return (200, json!({"swarm": {}, "t": now, "hf": [19, 4]}));
+            Spread::Expire(owner, hashes, expiry, mode) => {
+                for n in self.swarm_of(&owner) {
+                    let node = &mut self.nodes[n];
+                    if !matches!(node.behaviour, Behaviour::Dead | Behaviour::Silent) {
+                        swarm.insert(hex::encode(node.key().0), node.expire(now, &owner, &hashes, expiry, mode));
+                    }
+                }
+                return (200, json!({"swarm": swarm, "t": now, "hf": [19, 4]}));
+            }
         };
-        let mut swarm = serde_json::Map::new();
         for n in self.swarm_of(&owner) {
             let name = hex::encode(self.nodes[n].key().0);
             let node = &mut self.nodes[n];
@@ -287,6 +326,10 @@ impl SimNet {
             .collect();
         json!({"snodes": snodes, "swarm": format!("{id:x}"), "t": time, "hf": [19, 4]})
     }
+}
+
+fn object(name: String, value: Value) -> Value {
+    Value::Object(std::iter::once((name, value)).collect())
 }
 
 fn response(status: u16, body: Vec<u8>) -> HttpOutcome {

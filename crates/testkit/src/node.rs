@@ -6,7 +6,11 @@ use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 use zwiebel_crypto::keys::{Ed25519Public, Ed25519Secret, X25519Secret};
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::storage_rpc::{MessageHash, Namespace, message_hash, signed_text};
+use zwiebel_proto::storage_rpc::{ExpiryMode, MessageHash, Namespace, confirmation, message_hash, signed_text};
+
+/// The longest a message in a private namespace lives, and one of namespace 0.
+const PRIVATE_TTL_MS: u64 = 30 * 86_400_000;
+const INBOX_TTL_MS: u64 = 14 * 86_400_000;
 
 /// How a node behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +28,14 @@ pub enum Behaviour {
     Says(u16, String),
     /// Its clock is off by so many milliseconds.
     WrongClock(i64),
+    /// Confirms every store under another hash, and stores nothing.
+    WrongHash,
 }
 
 /// A stored message.
 #[derive(Debug, Clone)]
 pub struct Stored {
+    pub namespace: Namespace,
     pub hash: MessageHash,
     pub timestamp: u64,
     pub expiration: u64,
@@ -48,9 +55,9 @@ pub struct SimNode {
 
 /// What to hand to the other members of the swarm.
 pub enum Spread {
-    Nothing,
     Store([u8; 33], Stored),
     Delete([u8; 33], Vec<MessageHash>),
+    Expire([u8; 33], Vec<MessageHash>, u64, ExpiryMode),
 }
 
 impl SimNode {
@@ -90,7 +97,7 @@ impl SimNode {
         }
     }
 
-    /// `retrieve` of namespace 0.
+    /// `retrieve`.
     #[must_use]
     pub fn retrieve(&self, now: u64, params: &Value, page: usize) -> (u16, Value) {
         let time = self.time(now);
@@ -99,11 +106,18 @@ impl SimNode {
         if timestamp.abs_diff(time) > 60_000 {
             return (406, "retrieve timestamp too far from current time".into());
         }
-        let text = signed_text::retrieve(Namespace::MESSAGES, timestamp);
+        let namespace = namespace(params);
+        let text = signed_text::retrieve(namespace, timestamp);
         if !is_signed(params, &owner, &key, &text) {
             return (401, "retrieve signature verification failed".into());
         }
-        let all: Vec<&Stored> = self.stored.get(&owner).into_iter().flatten().filter(|m| m.expiration > time).collect();
+        let all: Vec<&Stored> = self
+            .stored
+            .get(&owner)
+            .into_iter()
+            .flatten()
+            .filter(|m| m.namespace == namespace && m.expiration > time)
+            .collect();
         let last = params["last_hash"].as_str().unwrap_or("");
         let from = all.iter().position(|m| m.hash.as_str() == last).map_or(0, |at| at + 1);
         let rest = &all[from..];
@@ -113,22 +127,30 @@ impl SimNode {
         (200, json!({"messages": messages, "more": rest.len() > page, "t": time, "hf": [19, 4]}))
     }
 
-    /// `store` to namespace 0, checked; the message is not taken in yet.
+    /// `store`, checked; the message is not taken in yet.
     pub fn check_store(&self, now: u64, params: &Value) -> Result<([u8; 33], Stored), (u16, Value)> {
         let owner = owner(params).ok_or((400, Value::from("invalid request")))?;
         let timestamp = params["timestamp"].as_u64().unwrap_or(0);
         let ttl = params["ttl"].as_u64().unwrap_or(0);
-        if !(10_000..=14 * 86_400_000).contains(&ttl) {
+        let namespace = namespace(params);
+        let longest = if namespace == Namespace::MESSAGES { INBOX_TTL_MS } else { PRIVATE_TTL_MS };
+        if !(10_000..=longest).contains(&ttl) {
             return Err((403, "Provided expiry/TTL is not valid.".into()));
         }
         let time = self.time(now);
         if timestamp > time + 10_000 || timestamp + ttl < time - 10_000 {
             return Err((406, "Timestamp error: check your clock".into()));
         }
+        if namespace.store_needs_auth() {
+            let text = signed_text::store(namespace, timestamp);
+            if !signer(params).is_some_and(|key| is_signed(params, &owner, &key, &text)) {
+                return Err((401, "store signature verification failed".into()));
+            }
+        }
         let data = params["data"].as_str().and_then(|text| Base64::decode_vec(text).ok());
         let data = data.ok_or((400, Value::from("invalid request")))?;
-        let hash = message_hash(&owner, Namespace::MESSAGES, &data);
-        Ok((owner, Stored { hash, timestamp, expiration: timestamp + ttl, data }))
+        let hash = message_hash(&owner, namespace, &data);
+        Ok((owner, Stored { namespace, hash, timestamp, expiration: timestamp + ttl, data }))
     }
 
     /// `delete`, checked.
@@ -136,14 +158,65 @@ impl SimNode {
         let (Some(owner), Some(key)) = (owner(params), signer(params)) else {
             return Err((400, "invalid request".into()));
         };
-        let list = params["messages"].as_array().cloned().unwrap_or_default();
-        let hashes: Vec<MessageHash> =
-            list.iter().filter_map(|h| MessageHash::parse(h.as_str().unwrap_or("")).ok()).collect();
+        let hashes = hashes(params);
         if is_signed(params, &owner, &key, &signed_text::delete(&hashes)) {
             Ok((owner, hashes))
         } else {
             Err((401, "delete_msgs signature verification failed".into()))
         }
+    }
+
+    /// `expire`, checked.
+    pub fn check_expire(&self, params: &Value) -> Result<Spread, (u16, Value)> {
+        let (Some(owner), Some(key), Some(expiry)) = (owner(params), signer(params), params["expiry"].as_u64()) else {
+            return Err((400, "invalid request".into()));
+        };
+        let hashes = hashes(params);
+        let mode = match (params["extend"].as_bool(), params["shorten"].as_bool()) {
+            (Some(true), _) => ExpiryMode::Extend,
+            (_, Some(true)) => ExpiryMode::Shorten,
+            _ => ExpiryMode::Set,
+        };
+        if is_signed(params, &owner, &key, &signed_text::expire(mode, &[expiry], &hashes)) {
+            Ok(Spread::Expire(owner, hashes, expiry, mode))
+        } else {
+            Err((401, "expire_msgs signature verification failed".into()))
+        }
+    }
+
+    /// Carries out an `expire`; gives this node's part of the answer.
+    pub fn expire(
+        &mut self,
+        now: u64,
+        owner: &[u8; 33],
+        asked: &[MessageHash],
+        expiry: u64,
+        mode: ExpiryMode,
+    ) -> Value {
+        let applied = expiry.min(now + PRIVATE_TTL_MS);
+        let (mut updated, mut unchanged) = (Vec::new(), Vec::new());
+        for message in self.stored.entry(*owner).or_default().iter_mut().filter(|m| m.expiration > now) {
+            if !asked.contains(&message.hash) {
+                continue;
+            }
+            let moves = match mode {
+                ExpiryMode::Extend => applied > message.expiration,
+                ExpiryMode::Shorten => applied < message.expiration,
+                ExpiryMode::Set => true,
+            };
+            if moves {
+                message.expiration = applied;
+                updated.push(message.hash);
+            } else {
+                unchanged.push((message.hash, message.expiration));
+            }
+        }
+        updated.sort_unstable();
+        let text = confirmation::expire(owner, &[applied], asked, &updated, &unchanged);
+        let unchanged: serde_json::Map<String, Value> =
+            unchanged.iter().map(|(hash, at)| (hash.to_string(), (*at).into())).collect();
+        let signature = Base64::encode_string(&self.ed25519.sign(&text));
+        json!({"expiry": applied, "updated": updated, "unchanged": unchanged, "signature": signature})
     }
 
     /// This node's confirmation of a store.
@@ -160,6 +233,15 @@ pub fn owner(params: &Value) -> Option<[u8; 33]> {
     let mut out = [0; 33];
     hex::decode_to_slice(params["pubkey"].as_str()?, &mut out).ok()?;
     Some(out)
+}
+
+fn hashes(params: &Value) -> Vec<MessageHash> {
+    let list = params["messages"].as_array().cloned().unwrap_or_default();
+    list.iter().filter_map(|h| MessageHash::parse(h.as_str().unwrap_or("")).ok()).collect()
+}
+
+fn namespace(params: &Value) -> Namespace {
+    Namespace(params["namespace"].as_i64().and_then(|n| i16::try_from(n).ok()).unwrap_or(0))
 }
 
 fn signer(params: &Value) -> Option<Ed25519Public> {

@@ -1,12 +1,15 @@
-//! Reading the own swarm: two of its members in turn, each from where it stood (service-nodes 3.6, 7.3). What came,
-//! what is seen and where the next poll starts are one commit.
+//! Reading the own swarm: two of its members in turn, each from where it stood (service-nodes 3.6, 7.3). One batch asks
+//! for messages and account data; account data is taken in first, so that messages meet what other devices decided
+//! (session-config 8). What came, what is seen and where the next poll starts are one commit.
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::directory::NetworkKind;
 use zwiebel_proto::storage_rpc::{self, BatchResponse, MaxSize, MessageHash, Namespace, RetrieveResponse};
 
+use crate::configs::NAMESPACES;
 use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
 use crate::model::rows::{CursorRow, NodeRow};
@@ -30,6 +33,13 @@ const PAIR: usize = 2;
 
 /// Polls at once, when the earlier ones stay unanswered.
 const MAX_FLYING: usize = 3;
+
+/// The n-th part of the largest answer, for messages and for each kind of account data (session-config 8).
+const MESSAGES_SHARE: u8 = 2;
+const CONFIG_SHARE: u8 = 8;
+
+/// A member that was never asked before starts so many messages before the newest known one.
+const OVERLAP: usize = 50;
 
 /// The page is told of a poll at most this often.
 const SHOW_MS: u64 = 10_000;
@@ -74,12 +84,7 @@ impl Engine {
             self.live.poller.next_at = cx.now.saturating_add(RETRY_MS);
             return;
         };
-        let cursor = self.model.cursors.get(&(member.key(), Namespace::MESSAGES.0)).map(|c| c.last_hash.clone());
-        let last = cursor.and_then(|hash| MessageHash::parse(&hash).ok());
-        let timestamp = self.network_now(cx);
-        let Some(account) = &self.model.account else { return };
-        let part = storage_rpc::retrieve(account, Namespace::MESSAGES, last.as_ref(), MaxSize::Share(2), timestamp);
-        let request = storage_rpc::batch(vec![part]);
+        let Some(request) = self.poll_request(cx, member.key()) else { return };
         match self.ask(cx, Purpose::Poll, &member, &request, &[]) {
             Some(id) => {
                 self.live.poller.flying.insert(id, (member.key(), cx.now));
@@ -87,6 +92,33 @@ impl Engine {
             }
             None => self.live.poller.next_at = cx.now.saturating_add(RETRY_MS / 2),
         }
+    }
+
+    /// Messages first, then account data, each from where this member was left.
+    fn poll_request(&self, cx: &Cx<'_>, member: Ed25519Public) -> Option<Value> {
+        let account = self.model.account.as_ref()?;
+        let timestamp = self.network_now(cx);
+        let part = |namespace: Namespace, share| {
+            let last = self.cursor(member, namespace);
+            storage_rpc::retrieve(account, namespace, last.as_ref(), MaxSize::Share(share), timestamp)
+        };
+        let configs = NAMESPACES.into_iter().map(|namespace| part(namespace, CONFIG_SHARE));
+        let parts = std::iter::once(part(Namespace::MESSAGES, MESSAGES_SHARE)).chain(configs);
+        Some(storage_rpc::batch(parts.collect()))
+    }
+
+    /// Where to go on reading at a member.
+    fn cursor(&self, member: Ed25519Public, namespace: Namespace) -> Option<MessageHash> {
+        let row = self.model.cursors.get(&(member, namespace.0));
+        let known = row.and_then(|row| MessageHash::parse(&row.last_hash).ok());
+        if row.is_some() || namespace != Namespace::MESSAGES || self.model.restore.is_some() {
+            return known;
+        }
+        // Members hold the same messages: one that is new to us need not hand out all of them again. If it does not
+        // know this hash it does.
+        let newest_first = self.model.index.iter().rev();
+        let hashes = newest_first.filter_map(|(id, _)| self.model.message(id)?.1.hash.as_ref());
+        hashes.skip(OVERLAP).find_map(|hash| MessageHash::parse(hash).ok())
     }
 
     /// The member whose turn it is. In a restore: one that was not read to its end.
@@ -139,8 +171,8 @@ impl Engine {
     }
 
     fn poll_answered(&mut self, cx: &mut Cx<'_>, member: Ed25519Public, body: &[u8], sent_ms: u64) {
-        let first = BatchResponse::parse(body).ok().and_then(|batch| batch.0.into_iter().next());
-        let Some((code, value)) = first else { return self.poll_refused(cx, member, 0, &[]) };
+        let mut results = BatchResponse::parse(body).map(|batch| batch.0).unwrap_or_default().into_iter();
+        let Some((code, value)) = results.next() else { return self.poll_refused(cx, member, 0, &[]) };
         if code != 200 {
             return self.poll_refused(cx, member, code, value.to_string().as_bytes());
         }
@@ -148,15 +180,15 @@ impl Engine {
         if let Some(time) = answer.t {
             self.sample_time(cx, member, time, sent_ms);
         }
-        let key = (member, Namespace::MESSAGES.0);
-        let before = self.model.cursors.get(&key).map(|c| c.last_hash.clone()).unwrap_or_default();
-        let after = answer.messages.last().map_or_else(|| before.clone(), |m| m.hash.to_string());
-        let more = answer.more && after != before;
+        let mut more_configs = false;
+        for (namespace, (code, value)) in NAMESPACES.into_iter().zip(results) {
+            more_configs |= self.configs_came(cx, member, namespace, code, &value);
+        }
+        self.seed_configs();
         let newest = answer.messages.last().map(|m| m.timestamp);
         let taken = self.take_messages(cx, &answer.messages);
-        if after != before {
-            self.model.put_cursor(&mut self.out, member, key.1, CursorRow { last_hash: after });
-        }
+        let more = self.move_cursor(member, Namespace::MESSAGES, &answer) || more_configs;
+        self.note_synchronised(cx);
         if let Some(own) = self.model.own_id() {
             self.net.swarms.of(&own, &self.net.pool, cx.now).well(&member);
         }
@@ -169,6 +201,41 @@ impl Engine {
         self.restore_step(cx, member, taken, newest, more);
         let wait = if more || restoring { 0 } else { jitter(self.poll_interval(), cx.rng) };
         self.live.poller.next_at = cx.now.saturating_add(wait);
+    }
+
+    /// Account data in an answer. True if there is more of it.
+    fn configs_came(
+        &mut self,
+        cx: &mut Cx<'_>,
+        member: Ed25519Public,
+        namespace: Namespace,
+        code: u16,
+        value: &Value,
+    ) -> bool {
+        let answer = match RetrieveResponse::from_value(value) {
+            Ok(answer) if code == 200 => answer,
+            _ => {
+                tracing::debug!(code, %namespace, "a member does not give account data");
+                return false;
+            }
+        };
+        self.take_configs(cx, namespace, &answer.messages);
+        let more = self.move_cursor(member, namespace, &answer);
+        if !more {
+            self.live.syncing.answered(namespace, member);
+        }
+        more
+    }
+
+    /// The next poll of this member starts after what it just gave. True if it has more.
+    fn move_cursor(&mut self, member: Ed25519Public, namespace: Namespace, answer: &RetrieveResponse) -> bool {
+        let before = self.model.cursors.get(&(member, namespace.0)).map(|c| c.last_hash.clone());
+        // A member with nothing new is remembered where it was asked to start, so that it is asked from there again.
+        let given = answer.messages.last().map(|m| m.hash.to_string());
+        let after = given.or_else(|| self.cursor(member, namespace).map(|hash| hash.to_string()));
+        let Some(after) = after.filter(|after| before.as_ref() != Some(after)) else { return false };
+        self.model.put_cursor(&mut self.out, member, namespace.0, CursorRow { last_hash: after });
+        answer.more
     }
 
     fn poll_interval(&self) -> u64 {

@@ -49,8 +49,13 @@ impl Engine {
 
     pub(crate) fn restore_view(&self) -> Option<RestoreView> {
         let restore = self.model.restore.as_ref()?;
-        let started = restore.percent > 0 || !self.net.paths.list.is_empty();
-        let stage = if started { RestoreStage::Fetching } else { RestoreStage::Connecting };
+        let stage = if self.live.syncing.all_polled() || restore.percent > 0 {
+            RestoreStage::Fetching
+        } else if self.net.paths.list.is_empty() {
+            RestoreStage::Connecting
+        } else {
+            RestoreStage::AccountData
+        };
         Some(RestoreView { stage, messages: restore.messages, percent: restore.percent })
     }
 

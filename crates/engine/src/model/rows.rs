@@ -117,6 +117,11 @@ pub(crate) enum Outgoing {
     Typing,
     /// Not a message: these hashes are to be deleted from the own swarm.
     Delete(Vec<String>),
+    /// Not a message: this one is to be kept in the own swarm until then (network time) at most.
+    Shorten {
+        hash: String,
+        at_ms: u64,
+    },
 }
 
 impl OutboxRow {

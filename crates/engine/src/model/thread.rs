@@ -34,6 +34,15 @@ impl Thread {
         self.messages.last_key_value()
     }
 
+    /// The message before this one.
+    pub(crate) fn before(&self, id: &MessageId) -> Option<MessageId> {
+        self.messages.range(..id).next_back().map(|(id, _)| *id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&MessageId, &MessageRow)> {
+        self.messages.iter()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.messages.len()
     }

@@ -46,6 +46,9 @@ pub(crate) enum Purpose {
     Swarm(Owner),
     /// The outbox entry with this number.
     Outbox(u64),
+    /// Account data.
+    Push,
+    Renew,
 }
 
 pub(crate) struct Flight {
@@ -153,6 +156,8 @@ impl Engine {
             Purpose::Clock => self.clock_came(cx, id, flight.destination, answer),
             Purpose::Poll => self.poll_came(cx, id, flight.destination, answer),
             Purpose::Swarm(owner) => self.swarm_came(cx, owner, flight.destination, answer),
+            Purpose::Push => self.push_came(cx, id, flight.destination, answer),
+            Purpose::Renew => self.renew_came(cx, id, flight.destination, answer),
             Purpose::Outbox(number) => self.outbox_came(cx, number, id, flight.destination, answer),
         }
     }
@@ -332,6 +337,7 @@ impl Engine {
         }
         self.net.guards.hurry(cx.now);
         self.live.sending.hurry(cx.now);
+        self.live.push.hurry(cx.now);
         self.live.poller.hurry(cx.now);
     }
 

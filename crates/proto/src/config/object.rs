@@ -117,6 +117,12 @@ impl Object {
         !matches!(self.state, State::Clean(_))
     }
 
+    /// Whether it was changed since the last push was handed out.
+    #[must_use]
+    pub const fn has_edits(&self) -> bool {
+        matches!(self.state, State::Dirty(..))
+    }
+
     /// Whether the dump in the store is out of date.
     #[must_use]
     pub const fn needs_dump(&self) -> bool {
