@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses some of it")]
 
 use zwiebel_engine::input::Command;
-use zwiebel_engine::view::SendState;
+use zwiebel_engine::view::{RestoreStage, SendState, SyncState};
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_testkit::world::World;
 
@@ -35,4 +35,23 @@ pub(crate) fn befriend(world: &mut World) -> (usize, usize, AccountId, AccountId
     send_and_arrive(world, bob, alice, alice_id, "ho");
     world.run_for(2_000);
     (alice, bob, alice_id, bob_id)
+}
+
+/// Another device of the account, restored.
+pub(crate) fn second_device(world: &mut World, first: usize) -> usize {
+    world.command(first, Command::RevealPhrase);
+    world.run_for(10);
+    let phrase = world.clients[first].shown.phrase.clone().expect("a phrase").0;
+    let second = world.add_client();
+    world.command(second, Command::RestoreAccount { phrase });
+    let done = |w: &World| w.clients[second].shown.restores.last().is_some_and(|r| r.stage == RestoreStage::Done);
+    assert!(world.run_until(30_000, done).is_some(), "restored");
+    second
+}
+
+/// Waits until these devices say that everything is in the network.
+pub(crate) fn settle(world: &mut World, devices: &[usize]) {
+    world.run_for(8_000); // what is on its way arrives, and is answered
+    let quiet = |w: &World| devices.iter().all(|d| w.clients[*d].shown.sync.state == SyncState::Synchronised);
+    assert!(world.run_until(60_000, quiet).is_some(), "synchronised");
 }
