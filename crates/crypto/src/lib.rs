@@ -5,6 +5,8 @@
 //! libsodium function of the same purpose exists; the tests prove it.
 
 pub mod aead;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cbc;
 pub mod handshake;
 pub mod hash;
 pub mod kdf;

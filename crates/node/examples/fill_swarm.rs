@@ -122,8 +122,9 @@ impl Swarm {
     async fn store(&self, stores: Vec<Value>) -> Result<(), Box<dyn Error>> {
         for some in stores.chunks(AT_ONCE) {
             let batch = json!({ "method": "batch", "params": { "requests": some } });
-            let answer: Value =
-                serde_json::from_slice(&self.http.post(&self.url).body(batch.to_string()).send().await?.bytes().await?)?;
+            let answer: Value = serde_json::from_slice(
+                &self.http.post(&self.url).body(batch.to_string()).send().await?.bytes().await?,
+            )?;
             let fine = answer["results"].as_array().is_some_and(|all| all.iter().all(|one| one["code"] == 200));
             if !fine {
                 return Err(format!("the swarm refuses: {answer}").into());

@@ -18,6 +18,7 @@ pub mod onion;
 pub mod peer;
 pub mod rate_limit;
 pub mod registry;
+pub mod relay;
 pub mod replication;
 pub mod rpc;
 pub mod seed;

@@ -46,6 +46,10 @@ pub const PEER_TOLERANCE: i64 = 60_000;
 pub const HOPS: u32 = 15;
 /// How long a hop may be silent.
 pub const HOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a server outside may take.
+pub const RELAY_TIMEOUT: Duration = Duration::from_secs(25);
+/// Requests to servers outside at a time.
+pub const RELAYS: usize = 64;
 /// How long a store waits for a member of the swarm; afterwards the copy is sent from the queue.
 pub const FORWARD_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long one attempt from the queue may take.

@@ -20,6 +20,7 @@ use crate::peer::Transport;
 use crate::rate_limit::Rate;
 use crate::rate_limit::RateLimit;
 use crate::registry::Registry;
+use crate::relay::Relay;
 use crate::replication;
 use crate::serve;
 use crate::store::Store;
@@ -48,6 +49,7 @@ pub struct Node {
     pub clock: Clock,
     pub registry: Registry,
     pub store: Store,
+    pub(crate) relay: Relay,
     pub(crate) transport: Transport,
     pub(crate) clients: RateLimit,
     /// A slot for every client request at work; onion requests have no address to be limited by.
@@ -75,9 +77,17 @@ impl Node {
                 Rate { per_second: 5_000.0, burst: 10_000.0 },
             ),
             slots: Semaphore::new(limits::AT_WORK),
+            relay: Relay::default(),
             waits: Arc::default(),
             retry: Notify::new(),
         })
+    }
+
+    /// Lets clients reach servers outside through it.
+    #[must_use]
+    pub fn with_relay(mut self, relay: Relay) -> Self {
+        self.relay = relay;
+        self
     }
 
     /// The node's name in the list.

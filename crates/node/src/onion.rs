@@ -1,7 +1,7 @@
 //! Onion requests at a node (service-nodes 4.4): take one layer off, then answer, pass on, or refuse.
 //!
-//! Errors of hops are plain text; answers of a destination are sealed. Requests to servers outside are refused: a node
-//! that makes connections for strangers needs its own guard, which is not here yet.
+//! Errors of hops are plain text; answers of a destination are sealed. What a server outside answers goes back as it is
+//! ([`crate::relay`]).
 
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use crate::node::Node;
 use crate::peer::Outgoing;
 use crate::peer::PeerAnswer;
 use crate::peer::PeerError;
+use crate::relay::Refused;
 use crate::rpc;
 use crate::rpc::Answer;
 use crate::rpc::Body;
@@ -62,9 +63,11 @@ async fn handle(node: &Arc<Node>, packet: OuterPacket, arrival: Arrival) -> Answ
             let hop_no = packet.hop_no.saturating_add(1);
             pass_on(node, &destination, &OuterPacket { blob, ephemeral, cipher, hop_no }).await
         }
-        Ok((Layer::Server(_), key)) | Err(PeelError::Url(key)) => {
-            sealed(&key, Answer::error(400, "Invalid url"), false, true)
-        }
+        Ok((Layer::Server(request), key)) => match node.relay.post(&request).await {
+            Ok(answer) => answer,
+            Err(Refused) => sealed(&key, Answer::error(400, "Invalid url"), false, true),
+        },
+        Err(PeelError::Url(key)) => sealed(&key, Answer::error(400, "Invalid url"), false, true),
         Err(PeelError::Json(key)) => sealed(&key, Answer::error(400, "Invalid json"), false, true),
         Err(PeelError::Ciphertext) => Answer::error(400, "Invalid ciphertext"),
     }
@@ -92,7 +95,8 @@ async fn pass_on(node: &Node, destination: &zwiebel_crypto::keys::Ed25519Public,
     match node.transport.call(&node.clock, next, outgoing).await {
         Ok(PeerAnswer { status: 200, body }) => Answer { status: 200, body: Body::Bytes(body) },
         Ok(PeerAnswer { status, body }) => {
-            Answer::error(known_status(status), String::from_utf8_lossy(&body).into_owned())
+            let body = String::from_utf8(body).map_or_else(|error| Body::Bytes(error.into_bytes()), Body::Text);
+            Answer { status: known_status(status), body }
         }
         Err(PeerError::Timeout) => Answer::error(504, "Request time out"),
         Err(PeerError::Unreachable) => Answer::error(502, format!("Next node is currently unreachable: {}", name())),

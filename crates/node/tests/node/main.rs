@@ -6,6 +6,7 @@ mod bad_input;
 mod command_line;
 mod gateway;
 mod network;
+mod relay;
 mod subaccounts;
 mod support;
 mod vectors;

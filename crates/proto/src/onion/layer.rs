@@ -1,16 +1,21 @@
-//! Encryption of one layer (service-nodes 4.2): key derivation and the two ciphers.
+//! Encryption of one layer (service-nodes 4.2): key derivation and the ciphers.
 
 use rand_core::CryptoRng;
 use zwiebel_crypto::aead;
+#[cfg(not(target_arch = "wasm32"))]
+use zwiebel_crypto::cbc;
 use zwiebel_crypto::hash::{blake2b, hmac_sha256};
 use zwiebel_crypto::keys::{SharedSecret, WeakKey, X25519Public, X25519Secret};
 use zwiebel_crypto::secret::Secret;
 
 use super::reply::ReplyKey;
 
-/// How a layer is encrypted. (Nodes also know `aes-cbc`, which is not authenticated; it is refused here.)
+/// How a layer is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cipher {
+    /// AES-256-CBC, not authenticated: nodes take it from very old clients, we never send it.
+    #[cfg(not(target_arch = "wasm32"))]
+    AesCbc,
     /// AES-256-GCM; what a missing `enc_type` means.
     AesGcm,
     /// XChaCha20-Poly1305.
@@ -22,6 +27,8 @@ impl Cipher {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::AesCbc => "aes-cbc",
             Self::AesGcm => "aes-gcm",
             Self::XChaCha20 => "xchacha20",
         }
@@ -31,6 +38,8 @@ impl Cipher {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
+            #[cfg(not(target_arch = "wasm32"))]
+            "aes-cbc" | "cbc" => Some(Self::AesCbc),
             "aes-gcm" | "gcm" => Some(Self::AesGcm),
             "xchacha20" | "xchacha20-poly1305" => Some(Self::XChaCha20),
             _ => None,
@@ -40,6 +49,8 @@ impl Cipher {
     /// The layer's key. `client` and `server` go by role, not by direction: the client made the ephemeral key.
     fn derive(self, shared: &SharedSecret, client: &X25519Public, server: &X25519Public) -> Secret<32> {
         Secret::new(match self {
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::AesCbc => *shared.expose(),
             Self::AesGcm => hmac_sha256(b"LOKI", shared.expose()),
             Self::XChaCha20 => blake2b(&[shared.expose(), &client.0, &server.0]),
         })
@@ -80,9 +91,14 @@ impl ReplyKey {
         self.seal_with_nonce(plaintext, &nonce)
     }
 
-    /// AES-GCM takes the first 12 bytes of the nonce.
+    /// AES-GCM takes the first 12 bytes of the nonce, AES-CBC the first 16.
     pub(super) fn seal_with_nonce(&self, plaintext: &[u8], nonce: &[u8; 24]) -> Vec<u8> {
         match self.cipher {
+            #[cfg(not(target_arch = "wasm32"))]
+            Cipher::AesCbc => {
+                let [iv @ .., _, _, _, _, _, _, _, _] = nonce;
+                [iv.as_slice(), &cbc::aes256cbc_seal(self.key.expose(), iv, plaintext)].concat()
+            }
             Cipher::AesGcm => {
                 let [nonce @ .., _, _, _, _, _, _, _, _, _, _, _, _] = nonce;
                 [nonce.as_slice(), &aead::aes256gcm_seal(self.key.expose(), nonce, plaintext)].concat()
@@ -97,6 +113,11 @@ impl ReplyKey {
     #[must_use]
     pub fn open_raw(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         match self.cipher {
+            #[cfg(not(target_arch = "wasm32"))]
+            Cipher::AesCbc => {
+                let (iv, body) = sealed.split_first_chunk()?;
+                cbc::aes256cbc_open(self.key.expose(), iv, body)
+            }
             Cipher::AesGcm => {
                 let (nonce, body) = sealed.split_first_chunk()?;
                 aead::aes256gcm_open(self.key.expose(), nonce, body)
