@@ -25,12 +25,22 @@ pub enum Table {
     Seen,
     /// Poll positions by (node, namespace).
     Cursor,
+    /// Everything of the forward-secret layer; the keys are those of [`crate::zr1`].
+    Zr1,
 }
 
 impl Table {
     /// Every table, in the order the store creates them.
-    pub const ALL: [Self; 7] =
-        [Self::Meta, Self::Contact, Self::Conversation, Self::Message, Self::Outbox, Self::Seen, Self::Cursor];
+    pub const ALL: [Self; 8] = [
+        Self::Meta,
+        Self::Contact,
+        Self::Conversation,
+        Self::Message,
+        Self::Outbox,
+        Self::Seen,
+        Self::Cursor,
+        Self::Zr1,
+    ];
 
     /// The table's name in the store.
     #[must_use]
@@ -43,6 +53,7 @@ impl Table {
             Self::Outbox => "outbox",
             Self::Seen => "seen",
             Self::Cursor => "cursor",
+            Self::Zr1 => "zr1",
         }
     }
 }

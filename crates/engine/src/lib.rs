@@ -5,6 +5,7 @@ pub mod batch;
 pub mod effect;
 pub mod input;
 pub mod view;
+pub mod zr1;
 
 mod clock;
 mod commands;

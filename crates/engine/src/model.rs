@@ -70,6 +70,7 @@ impl Model {
         let damaged = RowError::Damaged(table);
         match table {
             Table::Meta => return self.load_meta(&stored.key, bytes),
+            Table::Zr1 => return Ok(false), // the session manager's own
             Table::Contact => {
                 let contact = row::decode_either::<rows::first::ContactRow, ContactRow>(table, bytes)?;
                 self.contacts.insert(rows::account_key(&stored.key).ok_or(damaged)?, contact);

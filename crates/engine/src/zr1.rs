@@ -1,0 +1,269 @@
+//! The session manager of the forward-secret layer: devices, lists, prekeys, ratchet sessions, and what is owed to
+//! whom (forward-secrecy 2.6 to 2.8, 3.1, 3.4, 3.5, 5, 6).
+//!
+//! A machine of its own within the engine, and without I/O like it: calls go in with the network time and randomness;
+//! a [`Step`] comes out with the rows to write, what to store in swarms, and what to show. **The caller commits the
+//! rows before anything else of the step happens.** Stores are repeated with the same bytes until a swarm confirms
+//! them ([`Manager::stored`]); what is to be fetched is asked for with [`Manager::wanted`], so a restart needs nothing
+//! but the rows.
+//!
+//! What it does not know: nodes, paths, hashes and cursors of a swarm, what a message's content says, how anything is
+//! shown.
+
+pub mod event;
+
+mod device;
+mod lists;
+mod load;
+mod mail;
+mod people;
+mod receive;
+mod resend;
+mod rows;
+mod send;
+mod sessions;
+mod witness;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_core::CryptoRng;
+use serde::Serialize;
+use zwiebel_crypto::handshake::{Certificate, DeviceId, DeviceKeys, Prekey};
+use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_crypto::ratchet::Session;
+use zwiebel_proto::account::Account;
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::zr1::manifest::Manifest;
+
+pub use self::event::{DeviceView, Event, Notice, Protection, Published, Step, Store, Tier, Wanted};
+use self::rows::{
+    ConsumedRow, CountersRow, Device, DeviceRow, HeldRow, OrphanRow, OutRow, OwedRow, PeerRow, PersonRow, PrekeyRow,
+    SessionRow, TombstoneRow, UnreadableRow, WaitingRow, WitnessesRow, kind,
+};
+use crate::batch::Table;
+use crate::row;
+
+const SECOND_MS: u64 = 1_000;
+const MINUTE_MS: u64 = 60 * SECOND_MS;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// How far a peer's clock may be ahead of ours before its word is taken for less (3.2, 5.3).
+const AHEAD_MS: u64 = HOUR_MS;
+
+/// The network time and the randomness of one call.
+pub struct Moment<'a> {
+    /// Network time.
+    pub now_ms: u64,
+    /// Randomness.
+    pub rng: &'a mut dyn CryptoRng,
+}
+
+/// The session manager of one account on one device.
+pub struct Manager {
+    account: Account,
+    own: AccountId,
+    signer: Ed25519Public,
+    device: Option<OwnDevice>,
+    counters: CountersRow,
+    witnesses: WitnessesRow,
+    prekeys: BTreeMap<[u8; 4], OwnPrekey>,
+    people: BTreeMap<AccountId, Person>,
+    peers: BTreeMap<Device, PeerRow>,
+    sessions: BTreeMap<[u8; 16], Running>,
+    tombstones: BTreeMap<[u8; 16], TombstoneRow>,
+    consumed: BTreeMap<([u8; 16], [u8; 36]), ConsumedRow>,
+    out: BTreeMap<u64, OutRow>,
+    owed: BTreeMap<Device, OwedRow>,
+    orphans: BTreeMap<[u8; 16], OrphanRow>,
+    waiting: BTreeMap<[u8; 16], WaitingRow>,
+    held: BTreeMap<[u8; 16], HeldRow>,
+    taken: BTreeMap<[u8; 16], u64>,
+    unreadable: BTreeMap<[u8; 16], UnreadableRow>,
+    step: Step,
+    live: Live,
+}
+
+/// This device, with its keys.
+struct OwnDevice {
+    row: DeviceRow,
+    keys: DeviceKeys,
+    id: [u8; 16],
+    certificate: Certificate,
+}
+
+struct OwnPrekey {
+    row: PrekeyRow,
+    pair: Prekey,
+}
+
+/// An account, with its list as verified.
+#[derive(Default)]
+struct Person {
+    row: PersonRow,
+    list: Option<Manifest>,
+}
+
+/// A session, with whose it is.
+struct Running {
+    row: SessionRow,
+    session: Session,
+}
+
+/// What a restart forgets.
+#[derive(Default)]
+struct Live {
+    /// When this run began.
+    started_ms: u64,
+    /// The witnesses in the swarm have been compared with the log.
+    witness_checked: bool,
+    /// The own list has been read from enough nodes in this run.
+    own_read: bool,
+    /// What is to be fetched: when, and from how many nodes.
+    wanted: BTreeMap<AccountId, (u64, u8)>,
+    /// Fetches by hint: when the last one was.
+    hinted: BTreeMap<AccountId, u64>,
+    /// The conversation on the screen.
+    open: Option<AccountId>,
+    /// First messages that may still be tried in this poll.
+    budget: u32,
+    /// Own lists written since the last quiet read: two devices must not answer each other for ever.
+    rewrites: u32,
+    /// When what was published is to be looked at again.
+    read_back: BTreeSet<u64>,
+    /// Stores of the own outbox, not to be doubled while they fly.
+    publishing: BTreeMap<u64, i16>,
+    next_drain_note_ms: u64,
+    tended_ms: u64,
+}
+
+impl Manager {
+    /// What has changed since the last call; to be committed before anything else of it happens.
+    pub fn take_step(&mut self) -> Step {
+        std::mem::take(&mut self.step)
+    }
+
+    /// The account.
+    #[must_use]
+    pub const fn own_id(&self) -> AccountId {
+        self.own
+    }
+
+    /// Whether this account speaks ZR1 on this device.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.device.as_ref().is_some_and(|device| device.row.status != rows::Status::Off)
+    }
+
+    /// Whether this device is known at all: an account that was never set up for ZR1 has none.
+    #[must_use]
+    pub const fn is_set_up(&self) -> bool {
+        self.device.is_some()
+    }
+
+    /// This device's id.
+    #[must_use]
+    pub fn device_id(&self) -> Option<DeviceId> {
+        self.device.as_ref().map(|device| DeviceId(device.id))
+    }
+
+    /// The conversation on the screen, for the pace of acknowledgements (6.5).
+    pub const fn set_open(&mut self, with: Option<AccountId>) {
+        self.live.open = with;
+    }
+
+    fn put<T: Serialize>(&mut self, key: Vec<u8>, row: &T) {
+        self.step.rows.insert(key, Some(row::encode(Table::Zr1, row)));
+    }
+
+    fn put_bytes(&mut self, key: Vec<u8>, bytes: Vec<u8>) {
+        self.step.rows.insert(key, Some(bytes));
+    }
+
+    fn delete(&mut self, key: Vec<u8>) {
+        self.step.rows.insert(key, None);
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.step.events.push(event);
+    }
+
+    fn next_number(&mut self) -> u64 {
+        let number = self.counters.next;
+        self.counters.next = number.saturating_add(1);
+        let row = self.counters;
+        self.put(vec![kind::COUNTERS], &row);
+        number
+    }
+
+    /// A sending time larger than every one before (5.3).
+    fn next_sent_ms(&mut self, now: u64) -> u64 {
+        self.counters.sent_ms = now.max(self.counters.sent_ms.saturating_add(1));
+        let row = self.counters;
+        self.put(vec![kind::COUNTERS], &row);
+        row.sent_ms
+    }
+
+    fn save_device(&mut self) {
+        if let Some(row) = self.device.as_ref().map(|device| device.row.clone()) {
+            self.put(vec![kind::DEVICE], &row);
+        }
+    }
+
+    fn person(&self, account: &AccountId) -> Option<&Person> {
+        self.people.get(account)
+    }
+
+    /// Changes what is known of an account, and writes it if it is different.
+    fn change_person(&mut self, account: AccountId, change: impl FnOnce(&mut PersonRow)) {
+        let person = self.people.entry(account).or_default();
+        change(&mut person.row);
+        let row = person.row.clone();
+        self.put(rows::key(kind::PERSON, &account.to_bytes()), &row);
+    }
+
+    fn change_peer(&mut self, device: Device, change: impl FnOnce(&mut PeerRow)) {
+        let row = self.peers.entry(device).or_default();
+        change(row);
+        let row = row.clone();
+        self.put(rows::device_key(kind::PEER, &device), &row);
+    }
+
+    fn change_owed(&mut self, device: Device, change: impl FnOnce(&mut OwedRow)) {
+        let row = self.owed.entry(device).or_default();
+        change(row);
+        let row = row.clone();
+        self.put(rows::device_key(kind::OWED, &device), &row);
+    }
+
+    fn save_out(&mut self, number: u64) {
+        if let Some(row) = self.out.get(&number).cloned() {
+            self.put(rows::number_key(number), &row);
+        }
+    }
+
+    fn is_own(&self, account: &AccountId) -> bool {
+        *account == self.own
+    }
+
+    /// A contact the person has accepted, or the own account.
+    fn is_approved(&self, account: &AccountId) -> bool {
+        self.is_own(account) || self.person(account).is_some_and(|person| person.row.approved)
+    }
+
+    /// Queues bytes for a swarm.
+    fn store(&mut self, to: AccountId, namespace: i16, ttl_ms: u64, data: Vec<u8>) -> u64 {
+        let number = self.next_number();
+        self.step.stores.push(Store { number, to, namespace, ttl_ms, data });
+        number
+    }
+}
+
+/// A random time within a range.
+fn between(from: u64, to: u64, rng: &mut dyn CryptoRng) -> u64 {
+    let width = to.saturating_sub(from).saturating_add(1);
+    from.saturating_add(rng.next_u64() % width.max(1))
+}
+
+#[cfg(test)]
+mod tests;

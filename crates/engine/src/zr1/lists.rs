@@ -1,0 +1,352 @@
+//! The own list of devices: joining it, keeping it published, merging what two devices wrote at once, revoking (2.4,
+//! 5.5, 5.6), and the sticky set (3.5).
+
+use zwiebel_crypto::handshake::DeviceId;
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::zr1::mailbox::{self, ttl};
+use zwiebel_proto::zr1::manifest::{
+    DeviceEntry, Draft, MAX_REVOKED, Manifest, Mode, REPUBLISH_AFTER_MS, Revocation, RevocationReason, endorse, merge,
+};
+use zwiebel_proto::zr1::sticky::{StickyEntry, StickySet, StickyState};
+
+use super::rows::{Standing, Status};
+use super::{DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Published};
+
+/// The own list is read this often.
+const OWN_READ_MS: u64 = HOUR_MS;
+/// Rewrites in answer to what was read, until a quiet read or the next poll.
+const MAX_REWRITES: u32 = 5;
+/// How long a device that misses itself may put itself back without asking.
+const REJOIN_MS: u64 = DAY_MS;
+/// A sticky set with changes is written within an hour.
+const STICKY_WITHIN_MS: u64 = 20 * MINUTE_MS;
+
+impl Manager {
+    /// The devices of the own account.
+    pub(super) fn own_list(&self) -> Option<&Manifest> {
+        self.people.get(&self.own).and_then(|person| person.list.as_ref())
+    }
+
+    /// The own outbox is to be read, from two nodes; a device that is new asks three.
+    pub(super) fn want_own(&mut self, at_ms: u64) {
+        let new = self.device.as_ref().is_some_and(|device| device.row.status == Status::New);
+        self.want(self.own, at_ms, if new { 3 } else { 2 });
+    }
+
+    /// What nodes say of the own outbox. Returns whether anything was learned.
+    pub(super) fn own_fetched(&mut self, answer: &Published, m: &mut Moment<'_>) {
+        if !self.is_on() || answer.nodes == 0 {
+            return;
+        }
+        let now = m.now_ms;
+        self.change_person(self.own, |row| row.fetched_ms = now);
+        let mut found: Vec<(Manifest, Vec<u8>)> = answer
+            .manifests
+            .iter()
+            .take(mailbox::MAX_VALUES)
+            .filter_map(|blob| Some((Manifest::verify(blob, &self.own, now).ok()?, blob.clone())))
+            .collect();
+        found.sort_by_key(|(list, _)| (list.seq, *list.hash()));
+        let newest_there = found.last().map(|(list, _)| *list.hash());
+        let ours = self.own_list().cloned();
+        for (list, blob) in found {
+            self.take_own_list(list, &blob, m);
+        }
+        self.live.own_read = true;
+        let now_ours = self.own_list().map(|list| *list.hash());
+        if now_ours.is_some() && now_ours == ours.map(|list| *list.hash()) && newest_there == now_ours {
+            self.live.rewrites = 0;
+        }
+        self.tend_list(m);
+        self.repeat_if_gone(newest_there, answer, m);
+    }
+
+    /// A list of the own account: it replaces ours, or the two are joined.
+    fn take_own_list(&mut self, list: Manifest, blob: &[u8], m: &mut Moment<'_>) {
+        let Some(ours) = self.own_list().cloned() else {
+            self.accept_own(&list, blob, m);
+            return;
+        };
+        if list.hash() == ours.hash() {
+            return;
+        }
+        let Ok((merged, _)) = merge(&ours, &list, m.now_ms) else { return };
+        let holds = |draft: &Draft| same(draft, &merged);
+        match (holds(&list.list), holds(&ours.list)) {
+            // Theirs says everything: the higher number counts, and of two alike one fixed choice.
+            (true, _) if (list.seq, *list.hash()) > (ours.seq, *ours.hash()) => self.accept_own(&list, blob, m),
+            (_, true) if (ours.seq, *ours.hash()) > (list.seq, *list.hash()) => {}
+            _ => {
+                if list.seq > ours.seq {
+                    self.accept_own(&list, blob, m);
+                }
+                if self.live.rewrites < MAX_REWRITES {
+                    self.live.rewrites = self.live.rewrites.saturating_add(1);
+                    self.sign_list(merged, list.seq.max(ours.seq), m);
+                }
+            }
+        }
+    }
+
+    fn accept_own(&mut self, list: &Manifest, blob: &[u8], m: &mut Moment<'_>) {
+        self.take_list(self.own, list.clone(), blob, m);
+        self.emit(Event::Devices);
+    }
+
+    /// This device's place in the list.
+    pub(super) fn tend_list(&mut self, m: &mut Moment<'_>) {
+        if !self.live.own_read || !self.is_on() {
+            return;
+        }
+        let Some(device) = &self.device else { return };
+        let (id, status, listed_ms) = (DeviceId(device.id), device.row.status, device.row.listed_ms);
+        if matches!(status, Status::Revoked | Status::Dropped | Status::Off) {
+            return;
+        }
+        let Some(list) = self.own_list().cloned() else {
+            self.join(&Draft { mode: Mode::On, restored: false, devices: vec![], revoked: vec![] }, 0, m);
+            return;
+        };
+        if list.is_revoked(&id) {
+            self.wipe(m.now_ms);
+        } else if let Some(entry) = list.device(&id) {
+            self.listed(entry.slot, m);
+            let old = m.now_ms.saturating_sub(list.issued_at_ms) > REPUBLISH_AFTER_MS;
+            if old || list.list.mode == Mode::Off {
+                let draft = Draft { mode: Mode::On, restored: false, ..list.list.clone() };
+                self.sign_list(draft, list.seq, m);
+            }
+        } else if status == Status::New || m.now_ms.saturating_sub(listed_ms) < REJOIN_MS {
+            self.join(&list.list, list.seq, m);
+        } else if let Some(device) = &mut self.device {
+            device.row.status = Status::Dropped;
+            self.save_device();
+            self.emit(Event::Dropped);
+        }
+    }
+
+    /// This device is in the list: it may speak.
+    fn listed(&mut self, slot: u8, m: &mut Moment<'_>) {
+        let Some(device) = &mut self.device else { return };
+        let row = &mut device.row;
+        let first = row.status != Status::Listed;
+        if !first && row.slot == slot && m.now_ms.saturating_sub(row.listed_ms) < HOUR_MS {
+            return;
+        }
+        row.status = Status::Listed;
+        row.slot = slot;
+        row.listed_ms = m.now_ms;
+        self.save_device();
+        self.publish_bundle(first, m);
+    }
+
+    /// Puts this device into the list.
+    fn join(&mut self, list: &Draft, seq: u64, m: &mut Moment<'_>) {
+        let Some(device) = &self.device else { return };
+        let row = &device.row;
+        let endorsed = row.endorsement.as_slice().try_into().ok();
+        let entry = DeviceEntry {
+            slot: row.slot,
+            says_endorsed: endorsed.is_some(),
+            caps: 0,
+            added_at_ms: row.added_at_ms,
+            public: device.keys.public(),
+            endorser: DeviceId(row.endorser),
+            endorsement: endorsed.unwrap_or([0; 64]),
+        };
+        let mut draft = list.clone();
+        draft.mode = Mode::On;
+        draft.restored = endorsed.is_none() && !list.devices.is_empty();
+        if let Some(old) = row.predecessor {
+            revoke_in(&mut draft, DeviceId(old), RevocationReason::Renewed, m.now_ms);
+        }
+        let taken = draft.devices.iter().any(|other| other.slot == entry.slot);
+        let slot = if taken { draft.free_slot() } else { Some(entry.slot) };
+        let Some(slot) = slot else {
+            // Eight others: the person has to give one up first.
+            if let Some(device) = &mut self.device {
+                device.row.status = Status::Dropped;
+            }
+            self.save_device();
+            self.emit(Event::Dropped);
+            return;
+        };
+        draft.devices.push(DeviceEntry { slot, ..entry });
+        draft.devices.sort_by_key(|entry| entry.slot);
+        self.sign_list(draft, seq, m);
+    }
+
+    /// Signs the next revision, takes it as ours and stores it.
+    fn sign_list(&mut self, draft: Draft, seq: u64, m: &mut Moment<'_>) {
+        let floor = self.people.get(&self.own).map_or(0, |person| person.row.seq);
+        let prev = self.own_list().map_or([0; 32], |list| *list.hash());
+        let seq = seq.max(floor).saturating_add(1);
+        let Ok(blob) = draft.sign(self.account.ed25519(), seq, &prev, m.now_ms) else { return };
+        let Ok(list) = Manifest::verify(&blob, &self.own, m.now_ms) else { return };
+        self.accept_own(&list, &blob, m);
+        let number = self.store(self.own, mailbox::MANIFEST, ttl::OWNED, blob);
+        self.live.publishing.insert(number, mailbox::MANIFEST);
+        self.look_again(m);
+        if let Some(entry) = self.device.as_ref().and_then(|device| list.device(&DeviceId(device.id))) {
+            self.listed(entry.slot, m);
+        }
+    }
+
+    /// What we published is not there: the same bytes again.
+    fn repeat_if_gone(&mut self, newest_there: Option<[u8; 32]>, answer: &Published, m: &mut Moment<'_>) {
+        let flying = |namespace: i16| self.live.publishing.values().any(|at| *at == namespace);
+        let list_flies = flying(mailbox::MANIFEST);
+        let Some(device) = &self.device else { return };
+        let (bundle, slot) = (device.row.bundle.clone(), device.row.bundle_slot);
+        let namespace = mailbox::bundle_namespace(slot);
+        let bundle_flies = namespace.is_some_and(flying);
+        let ours = self.own_list().map(|list| *list.hash());
+        let blob = self.people.get(&self.own).map(|person| person.row.manifest.clone()).unwrap_or_default();
+        if !list_flies && ours.is_some() && newest_there != ours && !blob.is_empty() {
+            let number = self.store(self.own, mailbox::MANIFEST, ttl::OWNED, blob);
+            self.live.publishing.insert(number, mailbox::MANIFEST);
+            self.live.read_back.insert(m.now_ms.saturating_add(3 * MINUTE_MS));
+        }
+        if let Some(namespace) = namespace
+            && !bundle_flies
+            && !bundle.is_empty()
+            && !answer.bundles.contains(&bundle)
+        {
+            let number = self.store(self.own, namespace, ttl::OWNED, bundle);
+            self.live.publishing.insert(number, namespace);
+            self.live.read_back.insert(m.now_ms.saturating_add(3 * MINUTE_MS));
+        }
+    }
+
+    /// Takes a device of the own account out of the list (5.6).
+    pub fn revoke(&mut self, device: DeviceId, m: &mut Moment<'_>) {
+        let Some(list) = self.own_list().cloned() else { return };
+        let mut draft = list.list.clone();
+        draft.restored = false;
+        revoke_in(&mut draft, device, RevocationReason::User, m.now_ms);
+        self.sign_list(draft, list.seq, m);
+        self.rotate_prekey(m);
+        // Whoever talks to us is shown the list with the next message.
+        let known: Vec<super::rows::Device> = self
+            .peers
+            .iter()
+            .filter(|(device, peer)| peer.active.is_some() && self.is_approved(&device.0))
+            .map(|(device, _)| *device)
+            .collect();
+        for peer in known {
+            let due = m.now_ms.saturating_add(super::between(0, MINUTE_MS, m.rng));
+            self.change_owed(peer, |owed| {
+                owed.list = true;
+                owed.due_ms = due;
+            });
+        }
+    }
+
+    /// Vouches for a device that was added without an endorsement: the person has compared the code (5.4).
+    pub fn endorse(&mut self, device: DeviceId, m: &mut Moment<'_>) {
+        let Some(list) = self.own_list().cloned() else { return };
+        let Some(own) = &self.device else { return };
+        let mut draft = list.list.clone();
+        let Some(entry) = draft.devices.iter_mut().find(|entry| entry.public.id() == device) else { return };
+        entry.endorsement = endorse(&own.keys, &self.signer, &entry.public, entry.added_at_ms);
+        entry.endorser = DeviceId(own.id);
+        entry.says_endorsed = true;
+        draft.restored = false;
+        self.sign_list(draft, list.seq, m);
+    }
+
+    /// The account has revoked this device: sessions and keys go, messages stay.
+    fn wipe(&mut self, now: u64) {
+        self.drop_all_sessions(now);
+        let pairs: Vec<[u8; 4]> = self.prekeys.keys().copied().collect();
+        for pair in pairs {
+            self.prekeys.remove(&pair);
+            self.delete(super::rows::key(super::kind::PREKEY, &pair));
+        }
+        if let Some(device) = &mut self.device {
+            device.row.status = Status::Revoked;
+        }
+        self.save_device();
+        self.emit(Event::Revoked);
+    }
+
+    /// Reads the own list hourly, and what was just published again.
+    pub(super) fn tend_own_reads(&mut self, now: u64) {
+        let again = self.live.read_back.first().copied().filter(|at| *at <= now);
+        let fetched = self.people.get(&self.own).map_or(0, |person| person.row.fetched_ms);
+        if again.is_some() || now.saturating_sub(fetched) > OWN_READ_MS {
+            self.live.read_back.retain(|at| *at > now);
+            self.want_own(now);
+        }
+    }
+
+    /// The sticky set has changed and is to be written.
+    pub(super) fn sticky_changed(&mut self, now: u64) {
+        if let Some(device) = &mut self.device
+            && device.row.sticky_ms == 0
+        {
+            device.row.sticky_ms = now.max(1);
+            self.save_device();
+        }
+    }
+
+    pub(super) fn tend_sticky(&mut self, m: &mut Moment<'_>) {
+        let since = self.device.as_ref().map_or(0, |device| device.row.sticky_ms);
+        if since == 0 || m.now_ms.saturating_sub(since) < STICKY_WITHIN_MS {
+            return;
+        }
+        let mut set = StickySet::default();
+        for (account, person) in self.people.iter().filter(|(account, _)| **account != self.own) {
+            let state = match person.row.standing {
+                Standing::Unknown => continue,
+                Standing::Pending => StickyState::Pending,
+                Standing::Confirmed | Standing::Asking => StickyState::ForwardSecret,
+                Standing::GivenUp => StickyState::GivenUp,
+            };
+            set.set(account, StickyEntry { state, verified: person.row.verified, since_ms: person.row.since_ms });
+        }
+        let blob = set.seal(self.account.ed25519(), &mut *m.rng);
+        if let Some(device) = &mut self.device {
+            device.row.sticky_ms = 0;
+        }
+        self.save_device();
+        self.store(self.own, mailbox::STICKY, ttl::OWNED, blob);
+    }
+
+    /// What the swarm holds of the sticky set: a restored device knows its contacts' states again (3.5).
+    pub fn sticky_read(&mut self, blobs: &[Vec<u8>], contacts: &[AccountId], now: u64) {
+        let sets: Vec<StickySet> =
+            blobs.iter().take(mailbox::MAX_VALUES).filter_map(|blob| StickySet::open(self.account.ed25519(), blob).ok()).collect();
+        let merged = StickySet::merge(&sets);
+        for contact in contacts {
+            let Some(entry) = merged.of(contact) else { continue };
+            let known = self.person(contact).map_or(Standing::Unknown, |person| person.row.standing);
+            if known != Standing::Unknown {
+                continue;
+            }
+            let standing = match entry.state {
+                StickyState::Pending | StickyState::ForwardSecret => Standing::Pending,
+                StickyState::GivenUp => Standing::GivenUp,
+            };
+            let verified = entry.verified;
+            self.set_standing(*contact, standing, now);
+            self.change_person(*contact, |row| row.verified = verified);
+        }
+    }
+}
+
+/// Revokes a device in a list, dropping the oldest revocation if there is no room.
+fn revoke_in(draft: &mut Draft, device: DeviceId, reason: RevocationReason, now: u64) {
+    draft.devices.retain(|entry| entry.public.id() != device);
+    if draft.revocation(&device).is_none() {
+        draft.revoked.push(Revocation { device, revoked_at_ms: now, reason });
+    }
+    draft.revoked.sort_by_key(|revocation| (revocation.revoked_at_ms, revocation.device));
+    let excess = draft.revoked.len().saturating_sub(MAX_REVOKED);
+    draft.revoked.drain(..excess);
+}
+
+/// Whether two lists say the same of devices and revocations.
+fn same(a: &Draft, b: &Draft) -> bool {
+    a.devices == b.devices && a.revoked == b.revoked && a.mode == b.mode
+}

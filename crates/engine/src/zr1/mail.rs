@@ -1,0 +1,139 @@
+//! What a message that was read leads to: filed, acknowledged, answered (6.5, 6.6, 3.5).
+
+use zwiebel_crypto::kdf::short_digest;
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::zr1::content::{ContentKind, Message};
+
+use super::rows::{Device, Standing, key, kind};
+use super::{DAY_MS, Event, MINUTE_MS, Manager, Moment, Notice, SECOND_MS, between};
+use crate::model::rows::account_key;
+
+/// Names of messages are remembered this long: as long as a sender repeats them, and some more.
+const TAKEN_MS: u64 = 75 * DAY_MS;
+
+impl Manager {
+    /// A message of a device that belongs to its account, as far as is known.
+    pub(super) fn take_in(&mut self, device: Device, message: &Message, unconfirmed: bool, m: &mut Moment<'_>) {
+        let now = m.now_ms;
+        let account = device.0;
+        if !self.is_allowed(&account, message) {
+            return;
+        }
+        let approved = self.is_approved(&account);
+        if approved {
+            if let Some(hint) = &message.mine {
+                self.follow_hint(account, hint, now);
+            }
+            self.show_own_list(device, message, now);
+            if !self.is_own(&account) && self.row_of(&account).standing != Standing::Confirmed {
+                self.confirm(account, now);
+            }
+        }
+        for id in &message.acks {
+            self.acked(&device, &id.0, now);
+        }
+        for container in &message.nacks {
+            self.asked_again(&device, &container.0, now);
+        }
+        if message.manifest.is_some() && approved {
+            // A list shown to us alone must not be believed: it only makes us look.
+            self.want(account, now, 2);
+        }
+        match message.kind {
+            ContentKind::Chat => self.file(device, account, message, unconfirmed, m),
+            ContentKind::SyncSent => {
+                let with = message.sync.as_deref().and_then(account_key);
+                if let Some(with) = with {
+                    self.file(device, with, message, false, m);
+                }
+            }
+            ContentKind::Hello => self.want(account, now, 2),
+            ContentKind::Control | ContentKind::History | ContentKind::SiblingForward | ContentKind::Group => {}
+        }
+    }
+
+    /// A session with a contact has carried something both ways, or its first message to us: F.
+    fn confirm(&mut self, account: AccountId, now: u64) {
+        let listed = self.person(&account).is_some_and(|person| person.list.is_some());
+        if listed && self.has_live_session(&account) {
+            self.set_standing(account, Standing::Confirmed, now);
+        }
+    }
+
+    /// The peer sees an old list of ours: it gets the newest one, once per device and revision (2.6).
+    fn show_own_list(&mut self, device: Device, message: &Message, now: u64) {
+        let Some(ours) = self.own_list().map(|list| list.seq) else { return };
+        let told = self.peers.get(&device).map_or(0, |peer| peer.told_seq);
+        if self.is_own(&device.0) || told >= ours || message.yours.is_none_or(|hint| hint.seq >= ours) {
+            return;
+        }
+        let due = self.owed.get(&device).filter(|owed| !owed.acks.is_empty()).map_or(now, |owed| owed.due_ms);
+        self.change_owed(device, |owed| {
+            owed.list = true;
+            owed.due_ms = due;
+        });
+    }
+
+    /// Files a message once, and acknowledges it every time it comes (6.5).
+    fn file(&mut self, device: Device, with: AccountId, message: &Message, unconfirmed: bool, m: &mut Moment<'_>) {
+        let now = m.now_ms;
+        let Some(content) = &message.session_content else { return };
+        let name = short_digest(&[&device.0.to_bytes(), &with.to_bytes(), &message.id.0]);
+        let new = !self.taken.contains_key(&name);
+        if new {
+            self.put(key(kind::TAKEN, &name), &now);
+            self.taken.insert(name, now);
+            let content = content.clone();
+            if self.is_own(&device.0) {
+                self.emit(Event::Synced { with, id: message.id.0, content });
+            } else {
+                self.emit(Event::Message { from: device.0, id: message.id.0, content, unconfirmed });
+            }
+        }
+        if message.resend > 1 || !new {
+            self.replace_placeholder(&device, message.id.0);
+        }
+        if self.is_approved(&device.0) {
+            self.owe_ack(device, message.id.0, m);
+        }
+    }
+
+    /// An acknowledgement is due: soon while the conversation is on the screen, later otherwise, and in every case
+    /// with the next message that goes there.
+    fn owe_ack(&mut self, device: Device, id: [u8; 16], m: &mut Moment<'_>) {
+        let wait = if self.live.open == Some(device.0) {
+            between(3 * SECOND_MS, 30 * SECOND_MS, m.rng)
+        } else {
+            between(2 * MINUTE_MS, 15 * MINUTE_MS, m.rng)
+        };
+        let at = m.now_ms.saturating_add(wait);
+        self.change_owed(device, |owed| {
+            if !owed.acks.contains(&id) {
+                owed.acks.push(id);
+            }
+            owed.due_ms = if owed.due_ms == 0 { at } else { owed.due_ms.min(at) };
+        });
+    }
+
+    /// A v1 message of somebody who has ZR1: it is shown with a mark and changes no state (3.5).
+    pub fn v1_came(&mut self, from: AccountId) -> bool {
+        let marked = self.row_of(&from).standing == Standing::Confirmed;
+        if marked {
+            self.emit(Event::Notice { about: from, notice: Notice::NotForwardSecret });
+        }
+        marked
+    }
+
+    pub(super) fn tend_taken(&mut self, now: u64) {
+        let old: Vec<[u8; 16]> = self
+            .taken
+            .iter()
+            .filter(|(_, at)| now.saturating_sub(**at) > TAKEN_MS)
+            .map(|(name, _)| *name)
+            .collect();
+        for name in old {
+            self.taken.remove(&name);
+            self.delete(key(kind::TAKEN, &name));
+        }
+    }
+}

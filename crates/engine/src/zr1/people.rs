@@ -1,0 +1,477 @@
+//! Other accounts: their lists and bundles, and the states U, P, F, X that are never left downwards by themselves
+//! (2.4, 2.6, 3.1, 3.5, 8.2).
+
+use zwiebel_crypto::handshake::DeviceId;
+use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::zr1::bundle::Bundle;
+use zwiebel_proto::zr1::content::ManifestHint;
+use zwiebel_proto::zr1::mailbox::{MAX_DEVICES, MAX_VALUES};
+use zwiebel_proto::zr1::manifest::{Manifest, Mode, OLD_AT_FIRST_CONTACT_MS, Standing as Vouched, judge};
+
+use super::event::Protection;
+use super::rows::{Device, PersonRow, Standing};
+use super::{DAY_MS, DeviceView, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Published, SECOND_MS, Tier, Wanted};
+
+/// A list is used without asking for this long.
+const FRESH_MS: u64 = DAY_MS;
+/// Above this it must be refreshed before a session is made.
+pub(super) const STALE_MS: u64 = 2 * DAY_MS;
+/// An existing session may be used on an old list for this long if the network fails.
+const USABLE_MS: u64 = 7 * DAY_MS;
+/// "Nothing published" is believed for this long.
+const ABSENT_MS: u64 = HOUR_MS;
+/// Hints make us fetch at most this often.
+const HINT_MS: u64 = 10 * MINUTE_MS;
+/// After a fetch that failed.
+const FETCH_RETRY_MS: u64 = 30 * SECOND_MS;
+/// Two lists of one number are a fork when nothing has settled it for this long.
+const FORK_MS: u64 = DAY_MS;
+/// Searches of three nodes, an hour apart, after which an unsigned hint is not waited for any longer.
+const SEARCHES: u8 = 2;
+
+impl Manager {
+    /// What the engine knows of a contact. Approval opens the door for acknowledgements and fetches.
+    pub fn set_contact(&mut self, who: AccountId, approved: bool, blocked: bool) {
+        let known = self.person(&who).map(|person| (person.row.approved, person.row.blocked)).unwrap_or_default();
+        if known != (approved, blocked) {
+            self.change_person(who, |row| {
+                row.approved = approved;
+                row.blocked = blocked;
+            });
+        }
+    }
+
+    /// What is to be fetched now.
+    #[must_use]
+    pub fn wanted(&self, now: u64) -> Vec<Wanted> {
+        let due = self.live.wanted.iter().filter(|(_, (at, _))| *at <= now);
+        due.map(|(owner, (_, nodes))| Wanted { owner: *owner, nodes: *nodes }).collect()
+    }
+
+    pub(super) fn want(&mut self, owner: AccountId, at_ms: u64, nodes: u8) {
+        let wanted = self.live.wanted.entry(owner).or_insert((at_ms, nodes));
+        *wanted = (wanted.0.min(at_ms), wanted.1.max(nodes));
+    }
+
+    /// No node answered.
+    pub fn fetch_failed(&mut self, owner: AccountId, now: u64) {
+        if let Some((at, _)) = self.live.wanted.get_mut(&owner) {
+            *at = now.saturating_add(FETCH_RETRY_MS);
+        }
+    }
+
+    /// What the outbox of an account holds.
+    pub fn fetched(&mut self, owner: AccountId, answer: &Published, m: &mut Moment<'_>) {
+        if answer.nodes == 0 {
+            self.fetch_failed(owner, m.now_ms);
+            return;
+        }
+        let asked = self.live.wanted.remove(&owner).map_or(0, |(_, nodes)| nodes);
+        if self.is_own(&owner) {
+            self.own_fetched(answer, m);
+            self.take_bundles(owner, &answer.bundles, m.now_ms);
+        } else {
+            self.person_fetched(owner, answer, asked, m);
+        }
+        self.release_held(&owner, m);
+        self.pump(m);
+    }
+
+    fn person_fetched(&mut self, owner: AccountId, answer: &Published, asked: u8, m: &mut Moment<'_>) {
+        let now = m.now_ms;
+        let pinned = self.person(&owner).and_then(|person| person.row.signer);
+        let mut found: Vec<(Manifest, &Vec<u8>)> = answer
+            .manifests
+            .iter()
+            .take(MAX_VALUES)
+            .filter_map(|blob| Some((Manifest::verify(blob, &owner, now).ok()?, blob)))
+            .filter(|(list, _)| pinned.is_none_or(|key| key == list.account.0))
+            .collect();
+        found.sort_by_key(|(list, _)| (list.seq, *list.hash()));
+        let Some((list, blob)) = found.last() else {
+            self.nothing_published(owner, asked, now);
+            return;
+        };
+        self.change_person(owner, |row| {
+            row.fetched_ms = now;
+            row.absent_ms = 0;
+            row.searches = 0;
+        });
+        let known = self.person(&owner).is_some_and(|person| person.list.is_some());
+        if !known && now.saturating_sub(list.issued_at_ms) > OLD_AT_FIRST_CONTACT_MS && answer.nodes < 3 && asked < 3 {
+            self.want(owner, now, 3);
+            return;
+        }
+        let floor = self.person(&owner).map_or(0, |person| person.row.seq);
+        if list.seq > floor {
+            self.take_list(owner, list.clone(), blob, m);
+        } else if list.seq == floor {
+            self.same_number(owner, list, blob, m);
+        }
+        self.take_bundles(owner, &answer.bundles, now);
+    }
+
+    fn nothing_published(&mut self, owner: AccountId, asked: u8, now: u64) {
+        self.change_person(owner, |row| {
+            row.absent_ms = now;
+            if asked >= 3 && row.standing == Standing::Pending && row.signer.is_none() {
+                row.searches = row.searches.saturating_add(1);
+            }
+        });
+        if let Some(person) = self.person(&owner)
+            && person.row.standing == Standing::Pending
+            && person.row.signer.is_none()
+        {
+            if person.row.searches >= SEARCHES {
+                // A hint is unsigned: nobody waits for ever for what it named.
+                self.set_standing(owner, Standing::Asking, now);
+            } else {
+                self.want(owner, now.saturating_add(HOUR_MS), 3);
+            }
+        } else if self.has_mail_for(&owner) {
+            self.want(owner, now.saturating_add(FETCH_RETRY_MS.saturating_mul(4)), 3);
+        }
+    }
+
+    /// The same number with another content: normally two devices of the contact racing.
+    fn same_number(&mut self, owner: AccountId, list: &Manifest, blob: &[u8], m: &Moment<'_>) {
+        let Some(person) = self.person(&owner) else { return };
+        let Some(known) = &person.list else { return };
+        if known.hash() == list.hash() {
+            return;
+        }
+        let since = person.row.fork_ms;
+        let now = m.now_ms;
+        if since == 0 {
+            let kept = blob.to_vec();
+            self.change_person(owner, |row| {
+                row.fork = kept;
+                row.fork_ms = now;
+            });
+            // The revocations of both count.
+            let revoked: Vec<DeviceId> = list.list.revoked.iter().map(|revocation| revocation.device).collect();
+            for device in revoked {
+                self.close_device((owner, device.0), now);
+            }
+        } else if now.saturating_sub(since) > FORK_MS {
+            self.emit(Event::Notice { about: owner, notice: Notice::Fork });
+            self.change_person(owner, |row| row.fork_ms = now);
+        }
+        self.want(owner, now.saturating_add(if since == 0 { MINUTE_MS } else { HOUR_MS }), 2);
+    }
+
+    /// A verified list with a higher number than any before: the devices it adds and removes, and what follows.
+    pub(super) fn take_list(&mut self, owner: AccountId, list: Manifest, blob: &[u8], m: &mut Moment<'_>) {
+        let now = m.now_ms;
+        let before = self.people.get(&owner).and_then(|person| person.list.clone());
+        if list.list.mode == Mode::Off && list.is_expired(now) {
+            return; // an expired tombstone counts as absent
+        }
+        let kept = blob.to_vec();
+        let (signer, seq) = (list.account.0, list.seq);
+        self.change_person(owner, |row| {
+            row.signer = Some(signer);
+            row.manifest = kept;
+            row.seq = seq;
+            row.fork.clear();
+            row.fork_ms = 0;
+        });
+        let judged = judge(&list, before.as_ref());
+        if let Some(person) = self.people.get_mut(&owner) {
+            person.list = Some(list.clone());
+        }
+        self.follow_mode(owner, list.list.mode, now);
+        for (device, vouched) in judged {
+            self.see_device((owner, device.0), vouched, now);
+        }
+        let mine = self.device.as_ref().map(|device| device.id);
+        let gone: Vec<Device> = self
+            .peers
+            .iter()
+            .filter(|((account, device), peer)| {
+                *account == owner && !peer.gone && Some(*device) != mine && list.device(&DeviceId(*device)).is_none()
+            })
+            .map(|(device, _)| *device)
+            .collect();
+        for device in gone {
+            self.close_device(device, now);
+            if !self.is_own(&owner) {
+                self.emit(Event::Notice { about: owner, notice: Notice::DeviceRemoved });
+            }
+        }
+        self.expand_all(&owner, m);
+    }
+
+    fn follow_mode(&mut self, owner: AccountId, mode: Mode, now: u64) {
+        if self.is_own(&owner) {
+            return;
+        }
+        let standing = self.person(&owner).map_or(Standing::Unknown, |person| person.row.standing);
+        match (mode, standing) {
+            (Mode::On, Standing::Unknown | Standing::Asking | Standing::GivenUp) => {
+                self.set_standing(owner, Standing::Pending, now);
+            }
+            (Mode::Off, Standing::Pending | Standing::Confirmed) => self.set_standing(owner, Standing::Asking, now),
+            _ => {}
+        }
+    }
+
+    fn see_device(&mut self, device: Device, vouched: Vouched, now: u64) {
+        let owner = device.0;
+        let known = self.peers.get(&device).is_some_and(|peer| peer.listed_ms != 0);
+        if known {
+            if matches!(vouched, Vouched::Endorsed(_)) && self.peers.get(&device).is_some_and(|p| p.unendorsed_ms != 0) {
+                self.change_peer(device, |peer| peer.unendorsed_ms = 0);
+            }
+            return;
+        }
+        let unendorsed = vouched == Vouched::Unendorsed;
+        self.change_peer(device, |peer| {
+            peer.listed_ms = now;
+            peer.unendorsed_ms = if unendorsed { now } else { 0 };
+        });
+        let notice = match vouched {
+            Vouched::Endorsed(_) => Notice::DeviceAdded,
+            Vouched::Unendorsed => Notice::DeviceUnendorsed,
+            Vouched::FirstSeen | Vouched::Known => return,
+        };
+        let this = self.device.as_ref().is_some_and(|own| own.id == device.1);
+        if !this {
+            self.emit(Event::Notice { about: owner, notice });
+        }
+    }
+
+    /// A device is out: its sessions end, nothing more is sent to it.
+    pub(super) fn close_device(&mut self, device: Device, now: u64) {
+        self.change_peer(device, |peer| {
+            peer.gone = true;
+            peer.active = None;
+            peer.bundle.clear();
+        });
+        self.end_sessions(&device, now);
+        self.drop_targets(&device);
+        if self.owed.remove(&device).is_some() {
+            self.delete(super::rows::device_key(super::kind::OWED, &device));
+        }
+    }
+
+    fn take_bundles(&mut self, owner: AccountId, blobs: &[Vec<u8>], now: u64) {
+        let Some(list) = self.people.get(&owner).and_then(|person| person.list.clone()) else { return };
+        for blob in blobs.iter().take(MAX_DEVICES * MAX_VALUES) {
+            let Some(device) = Bundle::claimed_device(blob) else { continue };
+            let Some(entry) = list.device(&device) else { continue };
+            let Ok(bundle) = Bundle::verify(blob, &list.account, &entry.public, now) else { continue };
+            let known = self.peers.get(&(owner, device.0)).map_or(0, |peer| peer.bundle_seq);
+            if bundle.seq > known {
+                self.change_peer((owner, device.0), |peer| {
+                    peer.bundle.clone_from(blob);
+                    peer.bundle_seq = bundle.seq;
+                });
+            }
+        }
+    }
+
+    /// The bundle of a device, if it may be used now.
+    pub(super) fn bundle_of(&self, device: &Device, now: u64) -> Option<Bundle> {
+        let list = self.people.get(&device.0)?.list.as_ref()?;
+        let entry = list.device(&DeviceId(device.1))?;
+        let blob = &self.peers.get(device)?.bundle;
+        Bundle::verify(blob, &list.account, &entry.public, now).ok()
+    }
+
+    /// Whether a list that was verified here names the device.
+    pub(super) fn is_listed(&self, device: &Device) -> bool {
+        let list = self.people.get(&device.0).and_then(|person| person.list.as_ref());
+        list.is_some_and(|list| list.device(&DeviceId(device.1)).is_some())
+    }
+
+    /// What one side says of a list: only makes us fetch.
+    pub(super) fn follow_hint(&mut self, owner: AccountId, hint: &ManifestHint, now: u64) {
+        let known = self.person(&owner).map_or(0, |person| person.row.seq);
+        if hint.seq <= known {
+            return;
+        }
+        let last = self.live.hinted.get(&owner).copied().unwrap_or(0);
+        let at = now.max(last.saturating_add(HINT_MS));
+        self.live.hinted.insert(owner, at);
+        self.want(owner, at, 2);
+    }
+
+    /// A v1 message, a contact link or a code named a list (3.5): nodes that hide it cannot keep us on v1.
+    pub fn hinted(&mut self, who: AccountId, hint: &ManifestHint, now: u64) {
+        if self.is_own(&who) || !self.is_on() {
+            return;
+        }
+        let seq = hint.seq;
+        let standing = self.person(&who).map_or(Standing::Unknown, |person| person.row.standing);
+        if standing == Standing::Unknown {
+            self.change_person(who, |row| row.hinted_seq = seq);
+            self.set_standing(who, Standing::Pending, now);
+        }
+        if self.person(&who).is_none_or(|person| person.row.seq < seq) {
+            self.want(who, now, 3);
+        }
+    }
+
+    /// What we say of our own list in v1 messages and links.
+    #[must_use]
+    pub fn own_hint(&self) -> Option<ManifestHint> {
+        let list = self.own_list().filter(|_| self.is_on())?;
+        list.hash().first_chunk().map(|hash| ManifestHint { seq: list.seq, hash: *hash })
+    }
+
+    pub(super) fn hint_of(&self, account: &AccountId) -> Option<ManifestHint> {
+        let list = self.people.get(account)?.list.as_ref()?;
+        list.hash().first_chunk().map(|hash| ManifestHint { seq: list.seq, hash: *hash })
+    }
+
+    /// How the next message to somebody goes (3.1), and what has to be fetched for it.
+    pub fn tier(&mut self, to: AccountId, now: u64) -> Tier {
+        if !self.is_on() || self.is_own(&to) {
+            return Tier::V1;
+        }
+        self.refresh(to, now);
+        match self.person(&to).map_or(Standing::Unknown, |person| person.row.standing) {
+            Standing::Unknown | Standing::GivenUp => Tier::V1,
+            Standing::Pending | Standing::Confirmed => Tier::Zr1,
+            Standing::Asking => Tier::Ask,
+        }
+    }
+
+    /// Whether it is known by now what an account publishes; until then a first message waits a moment.
+    #[must_use]
+    pub fn knows(&self, who: &AccountId, now: u64) -> bool {
+        let Some(person) = self.person(who) else { return false };
+        let row = &person.row;
+        row.standing != Standing::Unknown || (row.absent_ms != 0 && now.saturating_sub(row.absent_ms) < ABSENT_MS)
+    }
+
+    /// Fetches an account's list if ours is too old.
+    pub(super) fn refresh(&mut self, who: AccountId, now: u64) {
+        let row = self.person(&who).map(|person| person.row.clone()).unwrap_or_default();
+        let fresh = row.fetched_ms != 0 && now.saturating_sub(row.fetched_ms) < FRESH_MS;
+        let absent = row.absent_ms != 0 && now.saturating_sub(row.absent_ms) < ABSENT_MS;
+        if !fresh && !absent {
+            self.want(who, now, if row.signer.is_none() { 3 } else { 2 });
+        }
+    }
+
+    /// Whether an account's list may still be used, for a new session or for an existing one.
+    pub(super) fn list_usable(&self, who: &AccountId, for_new: bool, now: u64) -> bool {
+        let limit = if for_new { STALE_MS } else { USABLE_MS };
+        self.person(who).is_some_and(|person| now.saturating_sub(person.row.fetched_ms) <= limit)
+    }
+
+    pub(super) fn set_standing(&mut self, who: AccountId, standing: Standing, now: u64) {
+        let row = self.person(&who).map(|person| person.row.clone()).unwrap_or_default();
+        if row.standing == standing || self.is_own(&who) {
+            return;
+        }
+        self.change_person(who, |row| {
+            row.standing = standing;
+            row.since_ms = now;
+        });
+        self.sticky_changed(now);
+        let now = self.protection(&who);
+        self.emit(Event::Protection { with: who, now });
+    }
+
+    /// The person decides about a contact that gives ZR1 up (3.5). Refusing keeps everything waiting.
+    pub fn decide(&mut self, who: AccountId, give_up: bool, now: u64) {
+        let Some(person) = self.person(&who) else { return };
+        if person.row.standing != Standing::Asking {
+            return;
+        }
+        let back = if person.row.signer.is_none() { Standing::Unknown } else { Standing::GivenUp };
+        if give_up {
+            self.set_standing(who, back, now);
+            self.change_person(who, |row| row.verified = false);
+        }
+    }
+
+    /// The person has compared the safety number with the contact, or takes that back.
+    pub fn set_verified(&mut self, who: AccountId, verified: bool, now: u64) {
+        self.change_person(who, |row| row.verified = verified);
+        self.sticky_changed(now);
+        let now = self.protection(&who);
+        self.emit(Event::Protection { with: who, now });
+    }
+
+    /// The person agrees that what nobody has acknowledged goes to the contact's new devices (5.5).
+    pub fn accept_devices(&mut self, who: AccountId, m: &mut Moment<'_>) {
+        let new: Vec<Device> = self
+            .peers
+            .iter()
+            .filter(|((account, _), peer)| *account == who && peer.unendorsed_ms != 0)
+            .map(|(device, _)| *device)
+            .collect();
+        for device in new {
+            self.change_peer(device, |peer| {
+                peer.consented = true;
+                peer.unendorsed_ms = 0;
+            });
+        }
+        self.expand_all(&who, m);
+        self.pump(m);
+    }
+
+    /// How a conversation is protected.
+    #[must_use]
+    pub fn protection(&self, who: &AccountId) -> Protection {
+        let row = self.person(who).map(|person| person.row.clone()).unwrap_or_default();
+        match row.standing {
+            Standing::Unknown => Protection::Standard,
+            Standing::Pending => Protection::Waiting,
+            Standing::Confirmed => Protection::ForwardSecret { verified: row.verified },
+            Standing::Asking => Protection::Asking,
+            Standing::GivenUp => Protection::GivenUp,
+        }
+    }
+
+    /// The 60 digits both sides see (8.1); `None` until both lists are known.
+    #[must_use]
+    pub fn safety_number(&self, who: &AccountId) -> Option<String> {
+        let devices = |account: &AccountId| -> Option<Vec<DeviceId>> {
+            let list = self.people.get(account)?.list.as_ref()?;
+            Some(list.active().map(|entry| entry.public.id()).collect())
+        };
+        let (ours, theirs) = (devices(&self.own)?, devices(who)?);
+        Some(zwiebel_proto::zr1::safety::safety_number((&self.own, &ours), (who, &theirs)))
+    }
+
+    /// The devices of an account as they are listed.
+    #[must_use]
+    pub fn devices(&self, account: &AccountId, now: u64) -> Vec<DeviceView> {
+        let Some(list) = self.people.get(account).and_then(|person| person.list.as_ref()) else { return Vec::new() };
+        let this = self.device.as_ref().map(|device| device.id);
+        let view = |entry: &zwiebel_proto::zr1::manifest::DeviceEntry| {
+            let id = entry.public.id().0;
+            let peer = self.peers.get(&(*account, id));
+            let bundle = peer.and_then(|peer| Bundle::verify(&peer.bundle, &list.account, &entry.public, now).ok());
+            let own_bundle = self.device.as_ref().filter(|device| device.id == id);
+            DeviceView {
+                id,
+                name: own_bundle
+                    .map(|device| device.row.name.clone())
+                    .or_else(|| bundle.as_ref().and_then(|bundle| bundle.name(self.account.ed25519()))),
+                this: this == Some(id),
+                added_ms: entry.added_at_ms,
+                last_seen_ms: peer
+                    .map(|peer| peer.heard_ms)
+                    .max(bundle.map(|bundle| bundle.issued_at_ms))
+                    .filter(|at| *at != 0),
+                unendorsed: peer.is_some_and(|peer| peer.unendorsed_ms != 0),
+            }
+        };
+        list.active().map(view).collect()
+    }
+
+    pub(super) fn signer_of(&self, account: &AccountId) -> Option<Ed25519Public> {
+        self.people.get(account)?.row.signer.map(Ed25519Public)
+    }
+
+    pub(super) fn row_of(&self, account: &AccountId) -> PersonRow {
+        self.person(account).map(|person| person.row.clone()).unwrap_or_default()
+    }
+}

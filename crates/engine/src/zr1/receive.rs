@@ -1,0 +1,421 @@
+//! What comes out of a mailbox: from a blob to a message of a known device, or to one of the named ways of failing
+//! (3.4, 4.5, 6.6).
+//!
+//! A failure changes no session. What a stranger sends causes no traffic, no alarm, and evicts nothing of contacts.
+
+use zwiebel_crypto::handshake::{AnswerError, DeviceId, Introduction, PrekeyId, Responder};
+use zwiebel_crypto::kdf::short_digest;
+use zwiebel_crypto::ratchet::ReceiveError;
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::zr1::container::{Container, Entry, OpenError, Opened, receive, receive_first};
+use zwiebel_proto::zr1::content::{self, ContentKind, Message};
+use zwiebel_proto::zr1::envelope;
+use zwiebel_proto::zr1::mailbox::Mailbox;
+
+use super::rows::{Device, HeldRow, OrphanRow, UnreadableRow, WaitingRow, key, kind};
+use super::{DAY_MS, Event, Manager, Moment, Notice};
+
+/// First messages tried in one poll: each costs a decapsulation, and whether it is a stranger's is known only after.
+const BUDGET: u32 = 50;
+/// What is over the budget waits, up to these.
+const MAX_WAITING: usize = 2_000;
+const MAX_WAITING_BYTES: usize = 32 << 20;
+/// Blobs that no session opens.
+const MAX_ORPHANS: usize = 200;
+const MAX_ORPHAN_BYTES: usize = 8 << 20;
+const ORPHAN_MS: u64 = 14 * DAY_MS;
+/// A device that is not listed is waited for this long.
+const HELD_MS: u64 = DAY_MS;
+/// A placeholder says that nothing came after this long.
+const UNREADABLE_MS: u64 = 14 * DAY_MS;
+
+/// What became of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Read, held, or known already.
+    Done,
+    /// Not ours, not for this device, or of no use.
+    Nothing,
+    /// Kept; another blob may open it.
+    Kept,
+}
+
+impl Manager {
+    /// A poll begins: how many first messages it may try.
+    pub const fn poll_begins(&mut self) {
+        self.live.budget = BUDGET;
+    }
+
+    /// Takes in one blob of a mailbox.
+    pub fn receive(&mut self, from: Mailbox, blob: &[u8], m: &mut Moment<'_>) -> Outcome {
+        if !self.is_on() {
+            return Outcome::Nothing;
+        }
+        let outcome = self.open(from, blob, m);
+        self.pump(m);
+        outcome
+    }
+
+    fn open(&mut self, from: Mailbox, blob: &[u8], m: &mut Moment<'_>) -> Outcome {
+        let Some(device) = self.device_id() else { return Outcome::Nothing };
+        let Some(body) = envelope::open(self.account.x25519(), blob) else { return Outcome::Nothing };
+        let Ok(container) = Container::parse(&body) else { return Outcome::Nothing };
+        if container.kind() != from.kind() {
+            return Outcome::Nothing;
+        }
+        let Ok(entries) = container.entries_for(&device) else { return Outcome::Nothing };
+        let own = from == Mailbox::OwnDevices;
+        for entry in &entries {
+            if let Some(session) = self.recognise(own, entry.capsule(), container.bind()) {
+                return self.in_session(session, &container, entry, m);
+            }
+        }
+        let Some(entry) = entries.iter().find(|entry| entry.init().is_some()).or_else(|| entries.first()) else {
+            return Outcome::Nothing;
+        };
+        if entry.init().is_none() {
+            return self.keep_orphan(blob, own, container.id().0, m);
+        }
+        if self.live.budget == 0 {
+            return self.keep_waiting(blob, own, m);
+        }
+        self.live.budget = self.live.budget.saturating_sub(1);
+        self.first_message(from, &container, entry, blob, m)
+    }
+
+    fn in_session(
+        &mut self,
+        id: [u8; 16],
+        container: &Container<'_>,
+        entry: &Entry<'_>,
+        m: &mut Moment<'_>,
+    ) -> Outcome {
+        let now = m.now_ms;
+        let Some(running) = self.sessions.get(&id) else { return Outcome::Nothing };
+        let account = running.row.account;
+        let device: Device = (account, running.row.device);
+        let trust = self.trust(&account);
+        let Some(running) = self.sessions.get_mut(&id) else { return Outcome::Nothing };
+        match receive(&mut running.session, container, entry, trust, now) {
+            Ok(opened) => {
+                self.save_session(&id, &opened.changes);
+                if opened.changes.added.len() > 50 {
+                    self.cap_skipped();
+                }
+                self.note_consumed(&id, &opened.position, container.id().0, now);
+                self.opened(id, device, container.id().0, &opened, m);
+                Outcome::Done
+            }
+            Err(OpenError::Ratchet(ReceiveError::Consumed(position))) => {
+                let used = self.consumed.get(&(id, position.to_bytes())).map(|row| row.container);
+                // Without a row it may be very old bytes that a node replays: nothing is said or counted.
+                if used.is_some_and(|other| other != container.id().0) {
+                    self.suspect(device, now);
+                    self.not_readable(device, container.id().0, now);
+                }
+                Outcome::Done
+            }
+            Err(OpenError::Ratchet(ReceiveError::NoSession)) | Err(OpenError::Stale) => Outcome::Nothing,
+            Err(OpenError::Ratchet(_)) => {
+                self.not_readable(device, container.id().0, now);
+                Outcome::Done
+            }
+            Err(OpenError::Payload(_)) => Outcome::Nothing, // only the sender can cause it
+            Err(_) => Outcome::Nothing,
+        }
+    }
+
+    /// A capsule with an init block that no session recognises (3.4).
+    fn first_message(
+        &mut self,
+        from: Mailbox,
+        container: &Container<'_>,
+        entry: &Entry<'_>,
+        blob: &[u8],
+        m: &mut Moment<'_>,
+    ) -> Outcome {
+        let Some(block) = entry.init() else { return Outcome::Nothing };
+        let PrekeyId(pkid) = block.prekey_id();
+        let own = from == Mailbox::OwnDevices;
+        let (Some(device), Some(prekey)) = (&self.device, self.prekeys.get(&pkid)) else {
+            return self.keep_orphan(blob, own, container.id().0, m);
+        };
+        let us = Responder { account: self.signer, device: &device.keys };
+        let answer = match us.answer(&block, &prekey.pair, from.origin(), m.now_ms) {
+            Ok(answer) => answer,
+            // Our clock may be the wrong one.
+            Err(AnswerError::Clock) => return self.keep_orphan(blob, own, container.id().0, m),
+            Err(_) => return Outcome::Nothing,
+        };
+        if self.tombstones.contains_key(&answer.proposal.id().0) {
+            return Outcome::Nothing; // a replay
+        }
+        let introduction = answer.introduction;
+        let Some(account) = Self::account_of(&introduction.account) else { return Outcome::Nothing };
+        let person = self.row_of(&account);
+        let pinned = person.signer.is_none_or(|key| key == introduction.account.0);
+        let revoked = self.peers.get(&(account, introduction.device.id().0)).is_some_and(|peer| peer.gone);
+        if person.blocked || !pinned || revoked {
+            return Outcome::Nothing;
+        }
+        let trust = self.trust(&account);
+        let opened = receive_first(answer.proposal, container, entry, trust, m.now_ms, &mut *m.rng);
+        let Ok((session, opened)) = opened else { return Outcome::Nothing };
+        if !self.wanted_from_stranger(&account, &opened) {
+            // Nothing stays of it but its name.
+            let row = super::TombstoneRow { prekey: pkid, at_ms: m.now_ms };
+            self.put(key(kind::TOMBSTONE, &session.id().0), &row);
+            self.tombstones.insert(session.id().0, row);
+            return Outcome::Nothing;
+        }
+        self.begun(&introduction, account, session, &opened, container.id().0, pkid, m);
+        self.retry_orphans(m);
+        Outcome::Done
+    }
+
+    /// From accounts that are not approved only message requests are kept.
+    fn wanted_from_stranger(&self, account: &AccountId, opened: &Opened) -> bool {
+        self.is_approved(account)
+            || content::decode(&opened.content).is_ok_and(|message| message.kind == ContentKind::Chat)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one first message")]
+    fn begun(
+        &mut self,
+        introduction: &Introduction,
+        account: AccountId,
+        session: zwiebel_crypto::ratchet::Session,
+        opened: &Opened,
+        container: [u8; 16],
+        pkid: [u8; 4],
+        m: &mut Moment<'_>,
+    ) {
+        let device: Device = (account, introduction.device.id().0);
+        let id = self.adopt(introduction, account, session, &opened.changes, pkid, m.now_ms);
+        self.note_consumed(&id, &opened.position, container, m.now_ms);
+        self.opened(id, device, container, opened, m);
+    }
+
+    /// A payload that has opened: checks that need no knowledge of what it says, then held or taken in.
+    fn opened(&mut self, id: [u8; 16], device: Device, container: [u8; 16], opened: &Opened, m: &mut Moment<'_>) {
+        let now = m.now_ms;
+        let account = device.0;
+        let Ok(message) = content::decode(&opened.content) else { return };
+        if message.from != account.to_bytes() || message.to != self.own.to_bytes() {
+            return;
+        }
+        if self.row_of(&account).blocked {
+            return;
+        }
+        self.spoke(&id, message.sent_at_ms, now);
+        let listed = self.is_listed(&device);
+        if self.is_approved(&account) && !listed {
+            let seq = message.mine.map_or(0, |hint| hint.seq);
+            self.hold(device, id, container, seq, &opened.content, now);
+            return;
+        }
+        self.take_in(device, &message, false, m);
+    }
+
+    /// From a device that the account's list, as we know it, does not name (3.4).
+    fn hold(&mut self, device: Device, session: [u8; 16], container: [u8; 16], seq: u64, content: &[u8], now: u64) {
+        let row = HeldRow { account: device.0, device: device.1, session, seq, at_ms: now, content: content.to_vec() };
+        self.put(key(kind::HELD, &container), &row);
+        self.held.insert(container, row);
+        self.want(device.0, now, 2);
+    }
+
+    /// A list was fetched: what its devices sent is released, what others sent is dropped.
+    pub(super) fn release_held(&mut self, account: &AccountId, m: &mut Moment<'_>) {
+        let waiting: Vec<[u8; 16]> =
+            self.held.iter().filter(|(_, row)| row.account == *account).map(|(id, _)| *id).collect();
+        for container in waiting {
+            let Some(row) = self.held.get(&container).cloned() else { continue };
+            let device: Device = (row.account, row.device);
+            let known = self.person(account).and_then(|person| person.list.as_ref());
+            let (seq, revoked) =
+                known.map_or((0, false), |list| (list.seq, list.is_revoked(&DeviceId(row.device))));
+            if self.is_listed(&device) {
+                self.drop_held(&container);
+                if let Ok(message) = content::decode(&row.content) {
+                    self.take_in(device, &message, false, m);
+                }
+            } else if revoked || (seq != 0 && seq >= row.seq && row.seq != 0) {
+                self.drop_held(&container);
+                self.bury(&row.session, m.now_ms);
+                self.emit(Event::Notice { about: *account, notice: Notice::UnlistedDevice });
+            } else {
+                self.want(*account, m.now_ms.saturating_add(super::MINUTE_MS), 3);
+            }
+        }
+    }
+
+    fn drop_held(&mut self, container: &[u8; 16]) {
+        self.held.remove(container);
+        self.delete(key(kind::HELD, container));
+    }
+
+    /// No answer for a day: shown, with a mark. Never for the own account.
+    pub(super) fn tend_held(&mut self, m: &mut Moment<'_>) {
+        let over: Vec<[u8; 16]> = self
+            .held
+            .iter()
+            .filter(|(_, row)| row.account != self.own && m.now_ms.saturating_sub(row.at_ms) > HELD_MS)
+            .map(|(id, _)| *id)
+            .collect();
+        for container in over {
+            let Some(row) = self.held.get(&container).cloned() else { continue };
+            self.drop_held(&container);
+            if let Ok(message) = content::decode(&row.content) {
+                self.take_in((row.account, row.device), &message, true, m);
+            }
+        }
+    }
+
+    /// The header is a peer's, the message does not open: a placeholder, and a question in a new session (6.6).
+    fn not_readable(&mut self, device: Device, container: [u8; 16], now: u64) {
+        if !self.is_approved(&device.0) || self.unreadable.contains_key(&container) {
+            return;
+        }
+        let row = UnreadableRow { account: device.0, device: device.1, at_ms: now };
+        self.put(key(kind::UNREADABLE, &container), &row);
+        self.unreadable.insert(container, row);
+        self.change_owed(device, |owed| {
+            if !owed.nacks.contains(&container) {
+                owed.nacks.push(container);
+            }
+            owed.reset = true;
+            owed.due_ms = now;
+        });
+        if !self.is_own(&device.0) {
+            self.emit(Event::Unreadable { from: device.0, container });
+        }
+    }
+
+    /// A resend came from a device: its oldest placeholder is replaced. The unreadable container's own message id is
+    /// not known, so the order of arrival decides.
+    pub(super) fn replace_placeholder(&mut self, device: &Device, by: [u8; 16]) {
+        let oldest = self
+            .unreadable
+            .iter()
+            .filter(|(_, row)| (row.account, row.device) == *device)
+            .min_by_key(|(_, row)| row.at_ms)
+            .map(|(container, _)| *container);
+        if let Some(container) = oldest {
+            self.end_placeholder(container, Some(by));
+        }
+    }
+
+    fn end_placeholder(&mut self, container: [u8; 16], by: Option<[u8; 16]>) {
+        let Some(row) = self.unreadable.remove(&container) else { return };
+        self.delete(key(kind::UNREADABLE, &container));
+        if !self.is_own(&row.account) {
+            self.emit(Event::Replaced { from: row.account, container, by });
+        }
+    }
+
+    fn keep_orphan(&mut self, blob: &[u8], own: bool, container: [u8; 16], m: &mut Moment<'_>) -> Outcome {
+        let id = short_digest(&[blob]);
+        if self.orphans.contains_key(&id) {
+            return Outcome::Kept;
+        }
+        let row = OrphanRow { blob: blob.to_vec(), own, container, at_ms: m.now_ms, asked: Vec::new() };
+        self.put(key(kind::ORPHAN, &id), &row);
+        self.orphans.insert(id, row);
+        let size = |manager: &Self| manager.orphans.values().map(|row| row.blob.len()).sum::<usize>();
+        while self.orphans.len() > MAX_ORPHANS || size(self) > MAX_ORPHAN_BYTES {
+            let Some(victim) = random_key(&self.orphans, m) else { break };
+            self.orphans.remove(&victim);
+            self.delete(key(kind::ORPHAN, &victim));
+        }
+        Outcome::Kept
+    }
+
+    /// A new session may open what nothing opened before.
+    fn retry_orphans(&mut self, m: &mut Moment<'_>) {
+        let all: Vec<([u8; 16], bool)> = self.orphans.iter().map(|(id, row)| (*id, row.own)).collect();
+        for (id, own) in all {
+            let Some(row) = self.orphans.get(&id).cloned() else { continue };
+            let Some(body) = envelope::open(self.account.x25519(), &row.blob) else { continue };
+            let Ok(container) = Container::parse(&body) else { continue };
+            let Some(device) = self.device_id() else { return };
+            let entries = container.entries_for(&device).unwrap_or_default();
+            let found = entries
+                .iter()
+                .find_map(|entry| Some((self.recognise(own, entry.capsule(), container.bind())?, *entry)));
+            if let Some((session, entry)) = found {
+                self.orphans.remove(&id);
+                self.delete(key(kind::ORPHAN, &id));
+                self.in_session(session, &container, &entry, m);
+            }
+        }
+    }
+
+    fn keep_waiting(&mut self, blob: &[u8], own: bool, m: &mut Moment<'_>) -> Outcome {
+        let id = short_digest(&[blob]);
+        let row = WaitingRow { blob: blob.to_vec(), own };
+        self.put(key(kind::WAITING, &id), &row);
+        self.waiting.insert(id, row);
+        let size = |manager: &Self| manager.waiting.values().map(|row| row.blob.len()).sum::<usize>();
+        while self.waiting.len() > MAX_WAITING || size(self) > MAX_WAITING_BYTES {
+            let Some(victim) = random_key(&self.waiting, m) else { break };
+            self.waiting.remove(&victim);
+            self.delete(key(kind::WAITING, &victim));
+        }
+        Outcome::Kept
+    }
+
+    /// First messages that were over the budget of a poll.
+    pub(super) fn tend_waiting(&mut self, m: &mut Moment<'_>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        self.poll_begins();
+        let some: Vec<[u8; 16]> = self.waiting.keys().take(BUDGET as usize).copied().collect();
+        for id in some {
+            if let Some(row) = self.waiting.remove(&id) {
+                self.delete(key(kind::WAITING, &id));
+                let from = if row.own { Mailbox::OwnDevices } else { Mailbox::Others };
+                self.open(from, &row.blob, m);
+            }
+        }
+    }
+
+    pub(super) fn tend_leftovers(&mut self, now: u64) {
+        let old: Vec<[u8; 16]> = self
+            .orphans
+            .iter()
+            .filter(|(_, row)| now.saturating_sub(row.at_ms) > ORPHAN_MS)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in old {
+            self.orphans.remove(&id);
+            self.delete(key(kind::ORPHAN, &id));
+        }
+        let over: Vec<[u8; 16]> = self
+            .unreadable
+            .iter()
+            .filter(|(_, row)| now.saturating_sub(row.at_ms) > UNREADABLE_MS)
+            .map(|(container, _)| *container)
+            .collect();
+        for container in over {
+            self.end_placeholder(container, None);
+        }
+    }
+
+    /// For a message that was read: whether its kind is allowed from there (6.5).
+    pub(super) fn is_allowed(&self, account: &AccountId, message: &Message) -> bool {
+        let own = self.is_own(account);
+        match message.kind {
+            ContentKind::Chat => !own,
+            ContentKind::SyncSent | ContentKind::SiblingForward | ContentKind::History => own,
+            ContentKind::Group => false,
+            ContentKind::Control | ContentKind::Hello => self.is_approved(account),
+        }
+    }
+}
+
+fn random_key<T>(rows: &std::collections::BTreeMap<[u8; 16], T>, m: &mut Moment<'_>) -> Option<[u8; 16]> {
+    let count = u64::try_from(rows.len()).ok().filter(|count| *count > 0)?;
+    rows.keys().nth(usize::try_from(m.rng.next_u64() % count).ok()?).copied()
+}
