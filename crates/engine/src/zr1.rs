@@ -133,8 +133,10 @@ struct Live {
     read_back: BTreeSet<u64>,
     /// Stores of the own outbox, not to be doubled while they fly.
     publishing: BTreeMap<u64, i16>,
-    next_drain_note_ms: u64,
-    tended_ms: u64,
+    next_tend_ms: u64,
+    greeted_ms: u64,
+    /// Sessions begun in this run, and how many of them were resets.
+    begun: (u64, u64),
 }
 
 impl Manager {
@@ -165,6 +167,18 @@ impl Manager {
     #[must_use]
     pub fn device_id(&self) -> Option<DeviceId> {
         self.device.as_ref().map(|device| DeviceId(device.id))
+    }
+
+    /// The session this device would use with another; for tests and the simulator.
+    #[must_use]
+    pub fn active_session(&self, account: &AccountId, device: &DeviceId) -> Option<[u8; 16]> {
+        self.peers.get(&(*account, device.0))?.active
+    }
+
+    /// How many sessions were begun in this run, and how many of those replaced one that did not serve.
+    #[must_use]
+    pub const fn begun(&self) -> (u64, u64) {
+        self.live.begun
     }
 
     /// The conversation on the screen, for the pace of acknowledgements (6.5).

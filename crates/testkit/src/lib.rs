@@ -7,3 +7,4 @@ pub mod node;
 pub mod rng;
 pub mod store;
 pub mod world;
+pub mod zr1_sim;

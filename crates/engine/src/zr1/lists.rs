@@ -50,7 +50,7 @@ impl Manager {
         let newest_there = found.last().map(|(list, _)| *list.hash());
         let ours = self.own_list().cloned();
         for (list, blob) in found {
-            self.take_own_list(list, &blob, m);
+            self.take_own_list(&list, &blob, m);
         }
         self.live.own_read = true;
         let now_ours = self.own_list().map(|list| *list.hash());
@@ -62,34 +62,34 @@ impl Manager {
     }
 
     /// A list of the own account: it replaces ours, or the two are joined.
-    fn take_own_list(&mut self, list: Manifest, blob: &[u8], m: &mut Moment<'_>) {
+    fn take_own_list(&mut self, list: &Manifest, blob: &[u8], m: &mut Moment<'_>) {
         let Some(ours) = self.own_list().cloned() else {
-            self.accept_own(&list, blob, m);
+            self.accept_own(list, blob, m);
             return;
         };
         if list.hash() == ours.hash() {
             return;
         }
-        let Ok((merged, _)) = merge(&ours, &list, m.now_ms) else { return };
+        let Ok((merged, _)) = merge(&ours, list, m.now_ms) else { return };
         let holds = |draft: &Draft| same(draft, &merged);
         match (holds(&list.list), holds(&ours.list)) {
             // Theirs says everything: the higher number counts, and of two alike one fixed choice.
-            (true, _) if (list.seq, *list.hash()) > (ours.seq, *ours.hash()) => self.accept_own(&list, blob, m),
+            (true, _) if (list.seq, *list.hash()) > (ours.seq, *ours.hash()) => self.accept_own(list, blob, m),
             (_, true) if (ours.seq, *ours.hash()) > (list.seq, *list.hash()) => {}
             _ => {
                 if list.seq > ours.seq {
-                    self.accept_own(&list, blob, m);
+                    self.accept_own(list, blob, m);
                 }
                 if self.live.rewrites < MAX_REWRITES {
                     self.live.rewrites = self.live.rewrites.saturating_add(1);
-                    self.sign_list(merged, list.seq.max(ours.seq), m);
+                    self.sign_list(&merged, list.seq.max(ours.seq), m);
                 }
             }
         }
     }
 
     fn accept_own(&mut self, list: &Manifest, blob: &[u8], m: &mut Moment<'_>) {
-        self.take_list(self.own, list.clone(), blob, m);
+        self.take_list(self.own, list, blob, m);
         self.emit(Event::Devices);
     }
 
@@ -114,7 +114,7 @@ impl Manager {
             let old = m.now_ms.saturating_sub(list.issued_at_ms) > REPUBLISH_AFTER_MS;
             if old || list.list.mode == Mode::Off {
                 let draft = Draft { mode: Mode::On, restored: false, ..list.list.clone() };
-                self.sign_list(draft, list.seq, m);
+                self.sign_list(&draft, list.seq, m);
             }
         } else if status == Status::New || m.now_ms.saturating_sub(listed_ms) < REJOIN_MS {
             self.join(&list.list, list.seq, m);
@@ -173,11 +173,11 @@ impl Manager {
         };
         draft.devices.push(DeviceEntry { slot, ..entry });
         draft.devices.sort_by_key(|entry| entry.slot);
-        self.sign_list(draft, seq, m);
+        self.sign_list(&draft, seq, m);
     }
 
     /// Signs the next revision, takes it as ours and stores it.
-    fn sign_list(&mut self, draft: Draft, seq: u64, m: &mut Moment<'_>) {
+    fn sign_list(&mut self, draft: &Draft, seq: u64, m: &mut Moment<'_>) {
         let floor = self.people.get(&self.own).map_or(0, |person| person.row.seq);
         let prev = self.own_list().map_or([0; 32], |list| *list.hash());
         let seq = seq.max(floor).saturating_add(1);
@@ -224,7 +224,7 @@ impl Manager {
         let mut draft = list.list.clone();
         draft.restored = false;
         revoke_in(&mut draft, device, RevocationReason::User, m.now_ms);
-        self.sign_list(draft, list.seq, m);
+        self.sign_list(&draft, list.seq, m);
         self.rotate_prekey(m);
         // Whoever talks to us is shown the list with the next message.
         let known: Vec<super::rows::Device> = self
@@ -252,7 +252,7 @@ impl Manager {
         entry.endorser = DeviceId(own.id);
         entry.says_endorsed = true;
         draft.restored = false;
-        self.sign_list(draft, list.seq, m);
+        self.sign_list(&draft, list.seq, m);
     }
 
     /// The account has revoked this device: sessions and keys go, messages stay.

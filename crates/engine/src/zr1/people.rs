@@ -2,7 +2,6 @@
 //! (2.4, 2.6, 3.1, 3.5, 8.2).
 
 use zwiebel_crypto::handshake::DeviceId;
-use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::zr1::bundle::Bundle;
 use zwiebel_proto::zr1::content::ManifestHint;
@@ -62,11 +61,17 @@ impl Manager {
     }
 
     /// What the outbox of an account holds.
-    pub fn fetched(&mut self, owner: AccountId, answer: &Published, m: &mut Moment<'_>) {
+    pub fn fetched(&mut self, owner: AccountId, mut answer: Published, m: &mut Moment<'_>) {
         if answer.nodes == 0 {
             self.fetch_failed(owner, m.now_ms);
             return;
         }
+        // Several nodes mostly say the same.
+        for values in [&mut answer.manifests, &mut answer.bundles] {
+            values.sort_unstable();
+            values.dedup();
+        }
+        let answer = &answer;
         let asked = self.live.wanted.remove(&owner).map_or(0, |(_, nodes)| nodes);
         if self.is_own(&owner) {
             self.own_fetched(answer, m);
@@ -105,7 +110,7 @@ impl Manager {
         }
         let floor = self.person(&owner).map_or(0, |person| person.row.seq);
         if list.seq > floor {
-            self.take_list(owner, list.clone(), blob, m);
+            self.take_list(owner, list, blob, m);
         } else if list.seq == floor {
             self.same_number(owner, list, blob, m);
         }
@@ -162,7 +167,7 @@ impl Manager {
     }
 
     /// A verified list with a higher number than any before: the devices it adds and removes, and what follows.
-    pub(super) fn take_list(&mut self, owner: AccountId, list: Manifest, blob: &[u8], m: &mut Moment<'_>) {
+    pub(super) fn take_list(&mut self, owner: AccountId, list: &Manifest, blob: &[u8], m: &mut Moment<'_>) {
         let now = m.now_ms;
         let before = self.people.get(&owner).and_then(|person| person.list.clone());
         if list.list.mode == Mode::Off && list.is_expired(now) {
@@ -177,7 +182,7 @@ impl Manager {
             row.fork.clear();
             row.fork_ms = 0;
         });
-        let judged = judge(&list, before.as_ref());
+        let judged = judge(list, before.as_ref());
         if let Some(person) = self.people.get_mut(&owner) {
             person.list = Some(list.clone());
         }
@@ -260,6 +265,9 @@ impl Manager {
         let Some(list) = self.people.get(&owner).and_then(|person| person.list.clone()) else { return };
         for blob in blobs.iter().take(MAX_DEVICES * MAX_VALUES) {
             let Some(device) = Bundle::claimed_device(blob) else { continue };
+            if self.peers.get(&(owner, device.0)).is_some_and(|peer| peer.bundle == *blob) {
+                continue; // known, and verified when it came
+            }
             let Some(entry) = list.device(&device) else { continue };
             let Ok(bundle) = Bundle::verify(blob, &list.account, &entry.public, now) else { continue };
             let known = self.peers.get(&(owner, device.0)).map_or(0, |peer| peer.bundle_seq);
@@ -465,10 +473,6 @@ impl Manager {
             }
         };
         list.active().map(view).collect()
-    }
-
-    pub(super) fn signer_of(&self, account: &AccountId) -> Option<Ed25519Public> {
-        self.people.get(account)?.row.signer.map(Ed25519Public)
     }
 
     pub(super) fn row_of(&self, account: &AccountId) -> PersonRow {

@@ -168,7 +168,7 @@ impl Manager {
             self.tombstones.insert(session.id().0, row);
             return Outcome::Nothing;
         }
-        self.begun(&introduction, account, session, &opened, container.id().0, pkid, m);
+        self.adopted(&introduction, account, session, &opened, container.id().0, pkid, m);
         self.retry_orphans(m);
         Outcome::Done
     }
@@ -180,7 +180,7 @@ impl Manager {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one first message")]
-    fn begun(
+    fn adopted(
         &mut self,
         introduction: &Introduction,
         account: AccountId,

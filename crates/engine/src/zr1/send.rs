@@ -450,13 +450,13 @@ impl Manager {
     }
 
     pub(super) fn tend_hello(&mut self, m: &mut Moment<'_>) {
-        if !self.may_send(m.now_ms) || m.now_ms < self.live.tended_ms.saturating_add(HELLO_PACE_MS) {
+        if !self.may_send(m.now_ms) || m.now_ms < self.live.greeted_ms.saturating_add(HELLO_PACE_MS) {
             return;
         }
         let Some(device) = &self.device else { return };
         let predecessor = device.row.predecessor;
         let Some(who) = device.row.hello.first().copied() else { return };
-        self.live.tended_ms = m.now_ms;
+        self.live.greeted_ms = m.now_ms;
         let row = self.row_of(&who);
         let has_list = self.person(&who).is_some_and(|person| person.list.is_some());
         if !has_list || !self.list_usable(&who, true, m.now_ms) {

@@ -127,6 +127,7 @@ impl Manager {
             peer.init_sent_ms = init_ms;
         });
         self.make_room(&device, now);
+        self.live.begun.0 = self.live.begun.0.saturating_add(1);
         Some(id)
     }
 
@@ -399,6 +400,7 @@ impl Manager {
     }
 
     pub(super) fn count_reset(&mut self, device: Device, now: u64) {
+        self.live.begun.1 = self.live.begun.1.saturating_add(1);
         self.change_peer(device, |peer| {
             let calm = now.saturating_sub(peer.reset_ms) > 2 * DAY_MS;
             peer.resets = if calm { 1 } else { peer.resets.saturating_add(1) };

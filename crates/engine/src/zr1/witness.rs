@@ -73,8 +73,8 @@ impl Manager {
         self.tend_sticky(m);
         self.tend_waiting(m);
         self.tend_held(m);
-        if m.now_ms >= self.live.next_drain_note_ms {
-            self.live.next_drain_note_ms = m.now_ms.saturating_add(TEND_MS);
+        if m.now_ms >= self.live.next_tend_ms {
+            self.live.next_tend_ms = m.now_ms.saturating_add(TEND_MS);
             self.tend_sessions(m.now_ms);
             self.tend_leftovers(m.now_ms);
             self.tend_outbox(m.now_ms);
