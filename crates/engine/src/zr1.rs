@@ -278,6 +278,3 @@ fn between(from: u64, to: u64, rng: &mut dyn CryptoRng) -> u64 {
     let width = to.saturating_sub(from).saturating_add(1);
     from.saturating_add(rng.next_u64() % width.max(1))
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,7 +11,9 @@ fn main() -> ExitCode {
     let count = arguments.next().unwrap_or(150);
     let messages = arguments.next().and_then(|number| u32::try_from(number).ok()).unwrap_or(60);
     let mut failed = false;
-    println!("| Fault | Faults | Messages | Lost | Missing on a device | Vanished after delivery | Twice | Resets | Late resets | Pairs agreeing |");
+    println!(
+        "| Fault | Faults | Messages | Lost | Missing on a device | Vanished after delivery | Twice | Resets | Late resets | Pairs agreeing |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for (name, faults) in rows() {
         let t = histories(1, count, messages, faults);

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand::rngs::StdRng;
 use rand::RngExt;
+use rand::rngs::StdRng;
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_engine::zr1::{Event, Manager, Moment, Published, Store};
 use zwiebel_proto::account::Account;
@@ -162,17 +162,17 @@ impl Sim {
             self.misfortune();
             self.write();
             let pause = self.rng.random_range(MINUTE_MS..3 * HOUR_MS);
-            self.pass(3, pause / 3);
+            self.pass(2, pause / 2);
         }
         self.quiet = true;
         for device in &mut self.devices {
             device.skew_ms = device.skew_ms.clamp(-self.faults.skew_ms, self.faults.skew_ms);
         }
-        self.pass(400, HOUR_MS);
-        self.pass(60, 12 * HOUR_MS);
+        self.pass(40, HOUR_MS);
+        self.pass(80, 6 * HOUR_MS);
         let before: u64 = self.devices.iter().map(|device| device.resets + device.manager.begun().1).sum();
         self.write_all_round();
-        self.pass(72, HOUR_MS);
+        self.pass(36, 2 * HOUR_MS);
         self.tally(before)
     }
 
@@ -261,7 +261,8 @@ impl Sim {
         // What was acknowledged meanwhile is not repeated to a device nobody vouched for (5.5).
         new.since_ms = self.now_ms + DAY_MS;
         new.resets = resets;
-        let others: Vec<AccountId> = self.ids.iter().enumerate().filter(|(n, _)| *n != account).map(|(_, id)| *id).collect();
+        let others: Vec<AccountId> =
+            self.ids.iter().enumerate().filter(|(n, _)| *n != account).map(|(_, id)| *id).collect();
         new.manager.greet(others);
         self.devices[device] = new;
         self.carry_out(device);
@@ -408,7 +409,8 @@ impl Sim {
     fn poll(&mut self, device: usize) {
         let own = self.devices[device].manager.own_id();
         self.devices[device].manager.poll_begins();
-        for (namespace, from) in [(mailbox::FROM_OTHERS, Mailbox::Others), (mailbox::OWN_DEVICES, Mailbox::OwnDevices)] {
+        for (namespace, from) in [(mailbox::FROM_OTHERS, Mailbox::Others), (mailbox::OWN_DEVICES, Mailbox::OwnDevices)]
+        {
             let now = self.now_ms;
             let seen = &self.devices[device].disk.seen;
             let there = self.mail.get(&(own, namespace)).map(Vec::as_slice).unwrap_or_default();
@@ -575,7 +577,10 @@ pub fn rows() -> Vec<(&'static str, Faults)> {
         ("one clock 5 days behind, then right", Faults { liar_ms: -5 * 86_400_000, ..none }),
         ("nodes hide and age the outbox", Faults { equivocation: 30, ..none }),
         ("all away for days", Faults { absences: 8, ..none }),
-        ("lost, crashed, restored, equivocating", Faults { lost: 8, crashes: 2, restores: 3, equivocation: 10, ..none }),
+        (
+            "lost, crashed, restored, equivocating",
+            Faults { lost: 8, crashes: 2, restores: 3, equivocation: 10, ..none },
+        ),
         ("rollbacks, all detected", Faults { rollbacks: 12, ..none }),
         ("rollbacks, none detected", Faults { rollbacks: 12, blind: true, ..none }),
     ]

@@ -74,8 +74,7 @@ impl Manager {
         row.sticky_ms = old.row.sticky_ms;
         if linked {
             let public = DeviceKeys::from_bytes(row.dsk, row.dik, row.dsec).public();
-            let signature =
-                zwiebel_proto::zr1::manifest::endorse(&old.keys, &self.signer, &public, row.added_at_ms);
+            let signature = zwiebel_proto::zr1::manifest::endorse(&old.keys, &self.signer, &public, row.added_at_ms);
             row.endorser = old.id;
             row.endorsement = signature.to_vec();
             row.predecessor = Some(old.id);
@@ -107,7 +106,8 @@ impl Manager {
         }
         let made = self.current_prekey().map(|pair| pair.row.made_ms);
         let jitter = u64::from(device.id.first().copied().unwrap_or(0)) * HOUR_MS / 128;
-        let due = made.is_none_or(|made| m.now_ms.saturating_sub(made) > PREKEY_USED_MS.saturating_sub(HOUR_MS) + jitter);
+        let due =
+            made.is_none_or(|made| m.now_ms.saturating_sub(made) > PREKEY_USED_MS.saturating_sub(HOUR_MS) + jitter);
         if due {
             self.rotate_prekey(m);
         } else {

@@ -315,8 +315,11 @@ impl Manager {
 
     /// What the swarm holds of the sticky set: a restored device knows its contacts' states again (3.5).
     pub fn sticky_read(&mut self, blobs: &[Vec<u8>], contacts: &[AccountId], now: u64) {
-        let sets: Vec<StickySet> =
-            blobs.iter().take(mailbox::MAX_VALUES).filter_map(|blob| StickySet::open(self.account.ed25519(), blob).ok()).collect();
+        let sets: Vec<StickySet> = blobs
+            .iter()
+            .take(mailbox::MAX_VALUES)
+            .filter_map(|blob| StickySet::open(self.account.ed25519(), blob).ok())
+            .collect();
         let merged = StickySet::merge(&sets);
         for contact in contacts {
             let Some(entry) = merged.of(contact) else { continue };

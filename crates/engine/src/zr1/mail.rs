@@ -125,12 +125,8 @@ impl Manager {
     }
 
     pub(super) fn tend_taken(&mut self, now: u64) {
-        let old: Vec<[u8; 16]> = self
-            .taken
-            .iter()
-            .filter(|(_, at)| now.saturating_sub(**at) > TAKEN_MS)
-            .map(|(name, _)| *name)
-            .collect();
+        let old: Vec<[u8; 16]> =
+            self.taken.iter().filter(|(_, at)| now.saturating_sub(**at) > TAKEN_MS).map(|(name, _)| *name).collect();
         for name in old {
             self.taken.remove(&name);
             self.delete(key(kind::TAKEN, &name));

@@ -10,7 +10,9 @@ use zwiebel_proto::zr1::manifest::{Manifest, Mode, OLD_AT_FIRST_CONTACT_MS, Stan
 
 use super::event::Protection;
 use super::rows::{Device, PersonRow, Standing};
-use super::{DAY_MS, DeviceView, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Published, SECOND_MS, Tier, Wanted};
+use super::{
+    DAY_MS, DeviceView, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Published, SECOND_MS, Tier, Wanted,
+};
 
 /// A list is used without asking for this long.
 const FRESH_MS: u64 = DAY_MS;
@@ -226,7 +228,8 @@ impl Manager {
         let owner = device.0;
         let known = self.peers.get(&device).is_some_and(|peer| peer.listed_ms != 0);
         if known {
-            if matches!(vouched, Vouched::Endorsed(_)) && self.peers.get(&device).is_some_and(|p| p.unendorsed_ms != 0) {
+            if matches!(vouched, Vouched::Endorsed(_)) && self.peers.get(&device).is_some_and(|p| p.unendorsed_ms != 0)
+            {
                 self.change_peer(device, |peer| peer.unendorsed_ms = 0);
             }
             return;

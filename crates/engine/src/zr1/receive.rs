@@ -233,8 +233,7 @@ impl Manager {
             let Some(row) = self.held.get(&container).cloned() else { continue };
             let device: Device = (row.account, row.device);
             let known = self.person(account).and_then(|person| person.list.as_ref());
-            let (seq, revoked) =
-                known.map_or((0, false), |list| (list.seq, list.is_revoked(&DeviceId(row.device))));
+            let (seq, revoked) = known.map_or((0, false), |list| (list.seq, list.is_revoked(&DeviceId(row.device))));
             if self.is_listed(&device) {
                 self.drop_held(&container);
                 if let Ok(message) = content::decode(&row.content) {

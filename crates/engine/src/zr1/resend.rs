@@ -9,8 +9,7 @@ use super::{DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager};
 const GAP_MS: u64 = 10 * MINUTE_MS;
 /// Nothing acknowledged this long after the first sealing: again, in a new session. The last steps keep a copy alive
 /// past the swarm's 14 days.
-const AGAIN_MS: [u64; 7] =
-    [DAY_MS, 3 * DAY_MS, 7 * DAY_MS, 20 * DAY_MS, 33 * DAY_MS, 46 * DAY_MS, 59 * DAY_MS];
+const AGAIN_MS: [u64; 7] = [DAY_MS, 3 * DAY_MS, 7 * DAY_MS, 20 * DAY_MS, 33 * DAY_MS, 46 * DAY_MS, 59 * DAY_MS];
 /// Then it is not delivered.
 const GIVE_UP_MS: u64 = 60 * DAY_MS;
 /// Acknowledged content is kept for questions this long.
@@ -63,7 +62,8 @@ impl Manager {
     /// was recorded encrypted to it again.
     pub(super) fn asked_again(&mut self, device: &Device, container: &[u8; 16], now: u64) {
         let found = self.out.iter().find_map(|(number, row)| {
-            let target = row.targets.iter().find(|target| is(target, device) && target.containers.contains(container))?;
+            let target =
+                row.targets.iter().find(|target| is(target, device) && target.containers.contains(container))?;
             Some((*number, target.stage, target.acked_ms, target.containers.last() == Some(container)))
         });
         let Some((number, stage, acked_ms, newest)) = found else { return };
@@ -136,9 +136,8 @@ impl Manager {
         let age = now.saturating_sub(row.created_ms);
         let to = row.to;
         let stale = |target: &Target| target.stage == TargetStage::Queued && age > STALE_DEVICE_MS;
-        let closed = |target: &Target| {
-            matches!(target.stage, TargetStage::Acked | TargetStage::Dropped) || stale(target)
-        };
+        let closed =
+            |target: &Target| matches!(target.stage, TargetStage::Acked | TargetStage::Dropped) || stale(target);
         let reached = row.delivered || (to == self.own && row.targets.iter().all(closed) && age > ACKED_KEPT_MS);
         let questions_over = row.targets.iter().all(|target| now.saturating_sub(target.acked_ms) > ACKED_KEPT_MS);
         if (reached && row.targets.iter().all(closed) && questions_over) || (row.delivered && age > GIVE_UP_MS) {
@@ -162,7 +161,8 @@ impl Manager {
                 TargetStage::Queued if target.not_before_ms != 0 => Some(target.not_before_ms),
                 TargetStage::Sealed | TargetStage::Stored => {
                     let gap = (target.gap_ms != 0 && !target.gap_done).then(|| target.gap_ms.saturating_add(GAP_MS));
-                    let again = AGAIN_MS.get(usize::from(target.tries)).map(|after| target.first_ms.saturating_add(*after));
+                    let again =
+                        AGAIN_MS.get(usize::from(target.tries)).map(|after| target.first_ms.saturating_add(*after));
                     gap.into_iter().chain(again).min()
                 }
                 _ => None,

@@ -106,8 +106,7 @@ impl Manager {
         let listed = peer.map_or(now, |peer| peer.listed_ms);
         let unendorsed = peer.is_some_and(|peer| peer.unendorsed_ms != 0);
         let verified = self.row_of(account).verified;
-        let acked =
-            row.targets.iter().any(|target| target.account == *account && target.stage == TargetStage::Acked);
+        let acked = row.targets.iter().any(|target| target.account == *account && target.stage == TargetStage::Acked);
         let written_after = if unendorsed { listed <= row.created_ms } else { added_ms <= row.created_ms };
         if unendorsed && verified {
             return None; // waits for the person's consent
@@ -174,8 +173,7 @@ impl Manager {
     /// Whether this device may seal anything now (6.4).
     pub(super) fn may_send(&self, now: u64) -> bool {
         let listed = self.device.as_ref().is_some_and(|device| device.row.status == Status::Listed);
-        let checked =
-            self.live.witness_checked || now.saturating_sub(self.live.started_ms) >= WITNESS_WAIT_MS;
+        let checked = self.live.witness_checked || now.saturating_sub(self.live.started_ms) >= WITNESS_WAIT_MS;
         listed && checked
     }
 

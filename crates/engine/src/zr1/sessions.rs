@@ -330,7 +330,8 @@ impl Manager {
     fn make_room(&mut self, device: &Device, now: u64) {
         let mut of_device = self.sessions_of(device);
         let order = |manager: &Self, id: &[u8; 16]| {
-            let row = manager.sessions.get(id).map(|running| (running.row.stage != Stage::Retired, running.row.used_ms));
+            let row =
+                manager.sessions.get(id).map(|running| (running.row.stage != Stage::Retired, running.row.used_ms));
             row.unwrap_or_default()
         };
         of_device.sort_by_key(|id| order(self, id));

@@ -95,7 +95,8 @@ impl Manager {
         let owed = self.owed.values().map(|owed| owed.due_ms).min();
         let wanted = self.live.wanted.values().map(|(at, _)| *at).min();
         let again = self.live.read_back.first().copied();
-        let greeting = self.device.as_ref().filter(|device| !device.row.hello.is_empty()).map(|_| now.saturating_add(1_000));
+        let greeting =
+            self.device.as_ref().filter(|device| !device.row.hello.is_empty()).map(|_| now.saturating_add(1_000));
         let soon = [owed, wanted, again, greeting, self.outbox_wake_at()].into_iter().flatten().min();
         Some(soon.unwrap_or(u64::MAX).min(now.saturating_add(TEND_MS * 5)).max(now.saturating_add(1)))
     }
