@@ -69,6 +69,8 @@ pub struct Shown {
     pub typing: BTreeMap<AccountId, bool>,
     pub network: NetworkView,
     pub sync: SyncView,
+    /// Events so far.
+    pub events: u64,
     pub restores: Vec<RestoreView>,
     pub refused: Vec<Refusal>,
     pub problems: Vec<Option<Problem>>,
@@ -299,6 +301,7 @@ impl World {
 
 impl Shown {
     fn apply(&mut self, event: ViewEvent) {
+        self.events += 1;
         match event {
             ViewEvent::Ready(ready) => {
                 self.ready += 1;
