@@ -13,6 +13,7 @@ pub mod names;
 pub mod onion;
 pub mod padding;
 pub mod phrase;
+pub mod roster;
 pub mod storage_rpc;
 pub mod swarm;
 mod wire;
