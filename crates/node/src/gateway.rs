@@ -5,11 +5,17 @@
 pub mod files;
 mod forward;
 mod headers;
+pub mod program;
 
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::time::Duration;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::State;
@@ -22,46 +28,123 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
 use axum::routing::post;
+use tokio::sync::Semaphore;
 use zwiebel_crypto::hash::blake2b;
-use zwiebel_proto::directory::Directory;
+use zwiebel_proto::directory::Directory as Body;
 use zwiebel_proto::directory::DirectoryContact;
 use zwiebel_proto::directory::DirectoryNode;
 use zwiebel_proto::directory::Network;
+use zwiebel_proto::directory::NetworkKind;
 
+use crate::addresses;
+use crate::directory::Directory;
 use crate::rate_limit::Rate;
 use crate::rate_limit::RateLimit;
+use crate::registry::ListedNode;
 use crate::registry::Registry;
 use crate::tls;
 use crate::tls::TlsError;
+
+/// Where the network's name comes from.
+#[derive(Debug)]
+pub enum NetworkSource {
+    /// It has this one.
+    Named(Network),
+    /// The operator's, whose signatures are passed on too.
+    Own(Arc<Directory>),
+}
+
+impl From<Network> for NetworkSource {
+    fn from(network: Network) -> Self {
+        Self::Named(network)
+    }
+}
 
 /// The state that all requests share.
 #[derive(Debug)]
 pub struct Gateway {
     registry: Registry,
-    network: Network,
+    network: NetworkSource,
     contacts: RwLock<Vec<DirectoryContact>>,
+    /// Further gateways of the network: offered to the app, named in the policy, and their pages may use this one.
+    gateways: Vec<String>,
+    direct_nodes: bool,
+    private_addresses: bool,
+    own_address: Option<SocketAddr>,
+    /// How old the list may be, and when it was last confirmed. None: the list is made here.
+    oldest: Option<Duration>,
+    fresh: Mutex<Option<Instant>>,
     http: reqwest::Client,
-    clients: RateLimit,
+    clients: RateLimit<IpAddr>,
+    /// A slot for every packet on its way.
+    slots: Semaphore,
     app: PathBuf,
 }
 
+/// Packets on their way at a time.
+const AT_WORK: usize = 1024;
+
 impl Gateway {
-    /// A gateway for this network that serves the app in this directory.
+    /// A gateway for this network that serves the app in this directory. It forwards to public addresses only.
     ///
     /// # Errors
     /// If the HTTP client cannot be made.
-    pub fn new(registry: Registry, network: Network, app: PathBuf) -> Result<Self, TlsError> {
+    pub fn new(registry: Registry, network: impl Into<NetworkSource>, app: PathBuf) -> Result<Self, TlsError> {
         Ok(Self {
             registry,
-            network,
+            network: network.into(),
             contacts: RwLock::default(),
+            gateways: Vec::new(),
+            direct_nodes: false,
+            private_addresses: false,
+            own_address: None,
+            oldest: None,
+            fresh: Mutex::default(),
             http: tls::client()?,
-            clients: RateLimit::new(
-                Rate { per_second: 20.0, burst: 100.0 },
-                Rate { per_second: 2_000.0, burst: 10_000.0 },
-            ),
+            clients: RateLimit::per_address(Rate { per_second: 20.0, burst: 100.0 }),
+            slots: Semaphore::new(AT_WORK),
             app,
         })
+    }
+
+    /// Offers further gateways.
+    #[must_use]
+    pub fn with_gateways(mut self, gateways: Vec<String>) -> Self {
+        self.gateways = gateways;
+        self
+    }
+
+    /// Offers nodes that take packets from pages.
+    #[must_use]
+    pub const fn with_direct_nodes(mut self, offered: bool) -> Self {
+        self.direct_nodes = offered;
+        self
+    }
+
+    /// Forwards to private addresses and low ports too.
+    #[must_use]
+    pub const fn with_private_addresses(mut self, allowed: bool) -> Self {
+        self.private_addresses = allowed;
+        self
+    }
+
+    /// Never forwards to itself.
+    #[must_use]
+    pub const fn with_own_address(mut self, address: SocketAddr) -> Self {
+        self.own_address = Some(address);
+        self
+    }
+
+    /// Says that it is unwell once the list has not been confirmed for so long.
+    #[must_use]
+    pub const fn with_oldest(mut self, oldest: Duration) -> Self {
+        self.oldest = Some(oldest);
+        self
+    }
+
+    /// The list was confirmed just now.
+    pub fn is_fresh(&self) {
+        *self.fresh.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Names somebody to talk to.
@@ -69,22 +152,49 @@ impl Gateway {
         self.contacts.write().unwrap_or_else(PoisonError::into_inner).push(contact);
     }
 
-    fn directory(&self) -> Directory {
+    /// Whether packets may go to this node.
+    fn serves(&self, node: &ListedNode) -> bool {
+        let address = SocketAddr::from((node.ip, node.port));
+        addresses::is_fit(node, self.private_addresses) && self.own_address != Some(address)
+    }
+
+    /// The origin of a node that the app may use without this gateway.
+    fn direct_origin<'a>(&self, node: &'a ListedNode) -> Option<&'a str> {
+        node.origin.as_deref().filter(|_| self.direct_nodes && self.serves(node))
+    }
+
+    fn directory(&self) -> Body {
         let list = self.registry.list();
-        let nodes = list.iter().filter_map(|node| {
+        let nodes = list.iter().filter(|node| self.serves(node)).filter_map(|node| {
             Some(DirectoryNode {
                 ed25519: hex::encode(node.ed25519.0),
                 x25519: hex::encode(node.x25519.0),
                 ip: node.ip.to_string(),
                 port: node.port,
                 swarm: format!("{:x}", node.swarm?.0),
+                origin: self.direct_origin(node).map(str::to_owned),
             })
         });
-        Directory {
-            network: self.network.clone(),
+        let (network, signed) = match &self.network {
+            NetworkSource::Named(network) => (network.clone(), None),
+            NetworkSource::Own(directory) => {
+                let (id, name) = (directory.network().to_owned(), directory.name());
+                (Network { id, name, kind: NetworkKind::Own }, Some(directory.signed()))
+            }
+        };
+        Body {
+            network,
             nodes: nodes.collect(),
             contacts: self.contacts.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            gateways: self.gateways.clone(),
+            signed,
         }
+    }
+
+    fn is_well(&self) -> bool {
+        let fresh = *self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let confirmed = self.oldest.is_none_or(|oldest| fresh.is_some_and(|fresh| fresh.elapsed() <= oldest));
+        confirmed && self.registry.list().iter().any(|node| self.serves(node))
     }
 }
 
@@ -92,10 +202,10 @@ impl Gateway {
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/gw/v1/nodes", get(nodes))
-        .route("/gw/v1/onion/{guard}", post(forward::onion))
+        .route("/gw/v1/onion/{guard}", post(forward::onion).options(headers::preflight))
         .route("/gw/v1/health", get(health))
         .fallback(files::serve)
-        .layer(middleware::map_response(headers::secure))
+        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), headers::secure))
         .with_state(gateway)
 }
 
@@ -110,10 +220,10 @@ async fn nodes(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Respo
 }
 
 async fn health(State(gateway): State<Arc<Gateway>>) -> Response {
-    let body = if gateway.registry.list().is_empty() {
-        (StatusCode::SERVICE_UNAVAILABLE, "no nodes\n")
-    } else {
+    let body = if gateway.is_well() {
         (StatusCode::OK, "ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "no fresh list of nodes\n")
     };
     ([(header::CACHE_CONTROL, "no-store")], body).into_response()
 }

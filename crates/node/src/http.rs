@@ -12,6 +12,7 @@ use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
+use axum::middleware;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
@@ -19,6 +20,7 @@ use axum::routing::post;
 use serde_json::json;
 
 use crate::limits;
+use crate::metrics;
 use crate::node::Node;
 use crate::onion;
 use crate::peer::PeerAnswer;
@@ -31,14 +33,16 @@ use crate::sync;
 
 /// The routes of a node.
 pub fn router(node: Arc<Node>) -> Router {
+    let onion = if node.pages.is_empty() { post(onion_req) } else { post(onion_req).options(preflight) };
     Router::new()
         .route("/storage_rpc/v1", post(storage_rpc))
-        .route("/onion_req/v2", post(onion_req))
+        .route("/onion_req/v2", onion)
         .route("/ping_test/v1", post(ping_test))
         .route("/get_stats/v1", get(get_stats))
         .route("/sn/v1", post(from_node))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
+        .layer(middleware::from_fn_with_state(Arc::clone(&node), metrics::counted))
         .with_state(node)
 }
 
@@ -70,7 +74,7 @@ async fn storage_rpc(
     body: Body,
 ) -> Answer {
     if ip.is_some_and(|Extension(ClientIp(ip))| !node.clients.allows(ip)) {
-        return Answer::error(429, "Too Many Requests\n");
+        return limited(&node);
     }
     if headers.contains_key("x-loki-long-poll") {
         return Answer::error(410, "long polling is no longer supported");
@@ -82,11 +86,55 @@ async fn storage_rpc(
     rpc::answer(&node, &body).await
 }
 
-async fn onion_req(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Answer {
-    match read_body(&headers, body, limits::BODY).await {
-        Ok(body) => onion::from_client(&node, &body).await,
-        Err(answer) => answer,
+fn limited(node: &Node) -> Answer {
+    metrics::add(&node.metrics.limited, 1);
+    Answer::error(429, "Too Many Requests\n")
+}
+
+async fn onion_req(
+    State(node): State<Arc<Node>>,
+    ip: Option<Extension<ClientIp>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let answer = if ip.is_some_and(|Extension(ClientIp(ip))| !node.packets.allows(ip)) {
+        limited(&node)
+    } else {
+        match read_body(&headers, body, limits::BODY).await {
+            Ok(body) => onion::from_client(&node, &body).await,
+            Err(answer) => answer,
+        }
+    };
+    let mut response = answer.into_response();
+    allow_page(&node, &headers, &mut response);
+    response
+}
+
+/// A browser asks before it sends a packet from a page of another origin.
+async fn preflight(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if allow_page(&node, &headers, &mut response) {
+        let fixed = [
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
+            (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+        ];
+        for (name, value) in fixed {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
     }
+    response
+}
+
+/// Names the page's origin in the answer, if it is one of those that may use this node.
+fn allow_page(node: &Node, headers: &HeaderMap, response: &mut Response) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let known = node.pages.iter().any(|page| page == "*" || page.as_bytes() == origin.as_bytes());
+    if known {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+    known
 }
 
 async fn ping_test(State(node): State<Arc<Node>>) -> Response {
@@ -114,6 +162,7 @@ async fn from_node(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body
         return Answer::error(403, "refused");
     };
     let answer = match request.method.as_str() {
+        "onion_request" if !node.hops.allows_node(request.from) => limited(&node),
         "onion_request" => onion::from_hop(&node, &request.body).await,
         "storage_cc" => replication::from_member(&node, request.from, &request.header, &request.body).await,
         method => sync::serve(&node, request.from, method, &request.body).await,

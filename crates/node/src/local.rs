@@ -4,7 +4,6 @@
 
 pub mod commands;
 mod state;
-mod swarms;
 
 use std::fs;
 use std::io;
@@ -29,6 +28,7 @@ use crate::clock::Clock;
 use crate::gateway;
 use crate::gateway::Gateway;
 use crate::keys::Keys;
+use crate::keys::create_private_folder;
 use crate::node;
 use crate::node::Node;
 use crate::node::NodeError;
@@ -37,8 +37,10 @@ use crate::registry::ListedNode;
 use crate::registry::NodeList;
 use crate::registry::Registry;
 use crate::seed;
+use crate::seed::Seed;
 use crate::serve;
 use crate::store::messages;
+use crate::swarms;
 use crate::tls;
 use crate::tls::TlsError;
 
@@ -115,7 +117,7 @@ impl Network {
             return Err(LocalError::Count);
         }
         let at_data = |source| LocalError::Data { path: options.data.clone(), source };
-        create_private(&options.data).map_err(at_data)?;
+        create_private_folder(&options.data).map_err(at_data)?;
         let lock = lock(&options.data)?;
         let mut state = State::load(&options.data).map_err(at_data)?;
         state.nodes.resize_with(options.nodes.max(state.nodes.len()), Default::default);
@@ -131,18 +133,21 @@ impl Network {
             bound.push((Slot { keys, directory, address, running: None }, listener));
         }
         let members: Vec<_> = bound.iter().map(|(slot, _)| slot.keys.ed25519_public).collect();
-        let swarms = swarms::assign(&members, &state);
+        let swarms = swarms::assign(&members, &state.swarms());
         for ((key, swarm), saved) in members.iter().zip(&swarms).zip(&mut state.nodes) {
             saved.ed25519 = hex::encode(key.0);
             saved.swarm = format!("{:x}", swarm.0);
         }
         state.save(&options.data).map_err(at_data)?;
-        let registry = Registry::new(NodeList::new(bound.iter().zip(&swarms).map(|((slot, _), swarm)| ListedNode {
-            ed25519: slot.keys.ed25519_public,
-            x25519: slot.keys.x25519_public,
-            ip: ipv4(slot.address),
-            port: slot.address.port(),
-            swarm: Some(*swarm),
+        let registry = Registry::new(NodeList::new(bound.iter().zip(&swarms).map(|((slot, _), swarm)| {
+            let keys = &slot.keys;
+            ListedNode::new(
+                keys.ed25519_public,
+                keys.x25519_public,
+                ipv4(slot.address),
+                slot.address.port(),
+                Some(*swarm),
+            )
         })));
 
         let clock = Clock::system();
@@ -152,14 +157,15 @@ impl Network {
             slots.push(slot);
         }
         let name = NetworkName { id: state.id, name: "Local network".to_owned(), kind: NetworkKind::Local };
-        let gateway = Arc::new(Gateway::new(registry.clone(), name, options.app.clone())?);
+        let gateway = Gateway::new(registry.clone(), name, options.app.clone())?.with_private_addresses(true);
+        let gateway = Arc::new(gateway);
         let mut servers = JoinSet::new();
         let app_listener = bind(options.listen).await?;
         let app_address = app_listener.local_addr().map_err(at_data)?;
         servers.spawn(serve::serve(app_listener, None, gateway::router(Arc::clone(&gateway))));
         let seed_listener = bind(options.seed_listen).await?;
         let seed_address = seed_listener.local_addr().map_err(at_data)?;
-        servers.spawn(serve::serve(seed_listener, None, seed::router(registry.clone(), clock.clone())));
+        servers.spawn(serve::serve(seed_listener, None, seed::router(Seed::new(registry.clone(), clock.clone()))));
         Ok(Self { clock, registry, gateway, app_address, seed_address, slots, servers, _lock: lock })
     }
 
@@ -272,18 +278,6 @@ pub fn default_data() -> PathBuf {
         .unwrap_or_default()
         .join("zwiebel")
         .join("local")
-}
-
-/// Makes the directory for its owner only; one that is there stays as it is.
-fn create_private(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(path)
 }
 
 fn lock(data: &Path) -> Result<fs::File, LocalError> {

@@ -1,5 +1,6 @@
 //! One service node: keys, clock, list, store, and the transport to its peers. [`start`] makes it run.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use zwiebel_crypto::keys::Ed25519Public;
@@ -16,12 +18,14 @@ use crate::clock::Clock;
 use crate::http;
 use crate::keys::Keys;
 use crate::limits;
+use crate::metrics::Metrics;
 use crate::peer::Transport;
 use crate::rate_limit::Rate;
 use crate::rate_limit::RateLimit;
 use crate::registry::Registry;
 use crate::relay::Relay;
 use crate::replication;
+use crate::reports::Reports;
 use crate::serve;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -50,8 +54,18 @@ pub struct Node {
     pub registry: Registry,
     pub store: Store,
     pub(crate) relay: Relay,
+    pub metrics: Metrics,
+    /// What tests of other nodes found.
+    pub reports: Arc<Reports>,
     pub(crate) transport: Transport,
-    pub(crate) clients: RateLimit,
+    /// Storage requests of clients, by address.
+    pub(crate) clients: RateLimit<IpAddr>,
+    /// Packets of clients and gateways, by address: many people may share one.
+    pub(crate) packets: RateLimit<IpAddr>,
+    /// Packets that other nodes pass on, by node.
+    pub(crate) hops: RateLimit<Ed25519Public>,
+    /// Origins of pages that may use this node without a gateway.
+    pub(crate) pages: Vec<String>,
     /// A slot for every client request at work; onion requests have no address to be limited by.
     pub(crate) slots: Semaphore,
     /// Retrieves that wait for a message.
@@ -72,10 +86,12 @@ impl Node {
             clock,
             registry,
             store: Store::open(database)?,
-            clients: RateLimit::new(
-                Rate { per_second: 300.0, burst: 600.0 },
-                Rate { per_second: 5_000.0, burst: 10_000.0 },
-            ),
+            metrics: Metrics::default(),
+            reports: Arc::default(),
+            clients: RateLimit::per_address(Rate { per_second: 300.0, burst: 600.0 }),
+            packets: RateLimit::per_address(Rate { per_second: 500.0, burst: 2_000.0 }),
+            hops: RateLimit::new(Rate { per_second: 1_000.0, burst: 4_000.0 }),
+            pages: Vec::new(),
             slots: Semaphore::new(limits::AT_WORK),
             relay: Relay::default(),
             waits: Arc::default(),
@@ -87,6 +103,14 @@ impl Node {
     #[must_use]
     pub fn with_relay(mut self, relay: Relay) -> Self {
         self.relay = relay;
+        self
+    }
+
+
+    /// Lets pages of these origins use the node directly; `*` stands for all.
+    #[must_use]
+    pub fn for_pages(mut self, pages: Vec<String>) -> Self {
+        self.pages = pages;
         self
     }
 
@@ -115,12 +139,22 @@ impl Node {
 #[derive(Debug)]
 pub struct Running {
     pub node: Arc<Node>,
+    server: JoinSet<()>,
+    stopping: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
 impl Running {
+    /// Takes no more connections, lets requests at work end, then closes the store.
+    pub async fn drain(mut self) {
+        self.stopping.send_replace(true);
+        while self.server.join_next().await.is_some() {}
+        self.stop().await;
+    }
+
     /// Closes the listener, all connections and, once nobody uses it, the store.
     pub async fn stop(mut self) {
+        self.server.shutdown().await;
         self.tasks.shutdown().await;
     }
 }
@@ -129,12 +163,14 @@ impl Running {
 #[must_use]
 pub fn start(node: Node, listener: TcpListener, tls: Option<TlsAcceptor>) -> Running {
     let node = Arc::new(node);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(serve::serve(listener, tls, http::router(Arc::clone(&node))));
+    let (mut server, mut tasks) = (JoinSet::new(), JoinSet::new());
+    let (stopping, mut stopped) = watch::channel(false);
+    let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+    server.spawn(serve::serve_until(listener, tls, http::router(Arc::clone(&node)), stop));
     tasks.spawn(purge_for_ever(Arc::clone(&node)));
     tasks.spawn(replication::retry_for_ever(Arc::clone(&node)));
     tasks.spawn(sync::catch_up(Arc::clone(&node)));
-    Running { node, tasks }
+    Running { node, server, stopping, tasks }
 }
 
 async fn purge_for_ever(node: Arc<Node>) {

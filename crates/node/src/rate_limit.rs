@@ -1,10 +1,13 @@
-//! A token bucket per address (service-nodes 6.2): IPv4 by address, IPv6 by /64. Addresses live in memory only.
+//! Token buckets (service-nodes 6.2): per address, IPv4 by address and IPv6 by /64, or per node. They live in memory only.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Instant;
+
+use zwiebel_crypto::keys::Ed25519Public;
 
 /// How fast a bucket refills and how much it holds.
 #[derive(Debug, Clone, Copy)]
@@ -13,12 +16,13 @@ pub struct Rate {
     pub burst: f64,
 }
 
-/// Buckets of all addresses seen lately.
+/// Buckets of all that came lately.
 #[derive(Debug)]
-pub struct RateLimit {
+pub struct RateLimit<K> {
     rate: Rate,
+    /// For this machine itself, where addresses are what is counted.
     loopback: Rate,
-    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    buckets: Mutex<HashMap<K, Bucket>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,25 +31,24 @@ struct Bucket {
     at: Instant,
 }
 
-/// Addresses kept; when full of active ones, new addresses are refused.
-const ADDRESSES: usize = 10_000;
+/// Buckets kept; when all of them are in use, whoever comes new is refused.
+const BUCKETS: usize = 10_000;
+/// How much more this machine itself may ask: a whole network may run on it.
+const LOOPBACK: Rate = Rate { per_second: 5_000.0, burst: 10_000.0 };
 
-impl RateLimit {
-    /// Limits with this rate, and with another one for this machine itself.
+impl<K: Eq + Hash> RateLimit<K> {
+    /// One bucket for everybody who has another key.
     #[must_use]
-    pub fn new(rate: Rate, loopback: Rate) -> Self {
-        Self { rate, loopback, buckets: Mutex::default() }
+    pub fn new(rate: Rate) -> Self {
+        Self { rate, loopback: LOOPBACK, buckets: Mutex::default() }
     }
 
-    /// Takes one token; false if there is none.
-    pub fn allows(&self, address: IpAddr) -> bool {
-        let rate = if address.is_loopback() { self.loopback } else { self.rate };
+    fn take(&self, key: K, rate: Rate) -> bool {
         let now = Instant::now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = bucket_of(address);
-        if buckets.len() >= ADDRESSES && !buckets.contains_key(&key) {
-            buckets.retain(|_, bucket| bucket.refilled(rate, now) < rate.burst);
-            if buckets.len() >= ADDRESSES {
+        if buckets.len() >= BUCKETS && !buckets.contains_key(&key) {
+            buckets.retain(|_, bucket| bucket.refilled(self.rate, now) < self.rate.burst);
+            if buckets.len() >= BUCKETS {
                 return false;
             }
         }
@@ -57,6 +60,27 @@ impl RateLimit {
         }
         bucket.tokens -= 1.0;
         true
+    }
+}
+
+impl RateLimit<IpAddr> {
+    /// Limits by address.
+    #[must_use]
+    pub fn per_address(rate: Rate) -> Self {
+        Self::new(rate)
+    }
+
+    /// Takes one token; false if there is none.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        let rate = if address.is_loopback() { self.loopback } else { self.rate };
+        self.take(bucket_of(address), rate)
+    }
+}
+
+impl RateLimit<Ed25519Public> {
+    /// Takes one token of a node; false if there is none.
+    pub fn allows_node(&self, node: Ed25519Public) -> bool {
+        self.take(node, self.rate)
     }
 }
 
@@ -83,8 +107,8 @@ mod tests {
 
     #[test]
     fn burst_is_allowed_and_then_refused_per_address() {
-        let slow = Rate { per_second: 0.001, burst: 3.0 };
-        let limit = RateLimit::new(slow, Rate { per_second: 0.001, burst: 5.0 });
+        let mut limit = RateLimit::per_address(Rate { per_second: 0.001, burst: 3.0 });
+        limit.loopback = Rate { per_second: 0.001, burst: 5.0 };
         let one = IpAddr::from([192, 0, 2, 1]);
         assert_eq!((0..5).filter(|_| limit.allows(one)).count(), 3);
         assert!(limit.allows(IpAddr::from([192, 0, 2, 2])));
@@ -93,9 +117,16 @@ mod tests {
 
     #[test]
     fn addresses_of_one_v6_subnet_share_a_bucket() {
-        let slow = Rate { per_second: 0.001, burst: 1.0 };
-        let limit = RateLimit::new(slow, slow);
+        let limit = RateLimit::per_address(Rate { per_second: 0.001, burst: 1.0 });
         assert!(limit.allows(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, 1])));
         assert!(!limit.allows(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, 2])));
+    }
+
+    #[test]
+    fn a_flood_of_new_addresses_is_refused_and_takes_no_memory() {
+        let limit = RateLimit::per_address(Rate { per_second: 0.001, burst: 2.0 });
+        let address = |n: u32| IpAddr::from(n.to_be_bytes());
+        let admitted = (0x0800_0000..0x0800_0000 + 12_000).filter(|n| limit.allows(address(*n))).count();
+        assert_eq!((admitted, limit.buckets.lock().map(|buckets| buckets.len()).ok()), (BUCKETS, Some(BUCKETS)));
     }
 }

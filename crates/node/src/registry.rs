@@ -1,16 +1,18 @@
 //! The list of service nodes and the swarms they form (service-nodes 1.5, 2.4, 5.1).
 //!
-//! One seam: today the local network fills it once, later a chain will. Readers take a snapshot.
+//! One seam: the local network fills it once, [`crate::directory`] from what the operator signed, another source from the
+//! public network's seeds; later a chain will. Readers take a snapshot or wait for the next one.
+
+mod states;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::PoisonError;
-use std::sync::RwLock;
 
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use tokio::sync::watch;
 use zwiebel_crypto::hash::blake2b;
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_crypto::keys::X25519Public;
@@ -30,13 +32,42 @@ pub const HARD_FORK: [u16; 2] = [21, 0];
 pub struct ListedNode {
     pub ed25519: Ed25519Public,
     pub x25519: X25519Public,
+    /// Unspecified as long as nobody knows where the node is.
     pub ip: Ipv4Addr,
     pub port: u16,
     pub swarm: Option<SwarmId>,
+    /// `https://host[:port]` that browsers can reach directly.
+    pub origin: Option<String>,
+    pub seen: Seen,
+}
+
+/// What is known of a node's life. Times are Unix ms, 0 for never.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// When its last uptime proof was made.
+    pub proof: i64,
+    /// Version of its storage service.
+    pub version: Option<[u16; 3]>,
+    /// Since when most of those that test it cannot reach it.
+    pub unreachable_since: Option<i64>,
+}
+
+impl ListedNode {
+    /// A node at a known address of which nothing else is known.
+    #[must_use]
+    pub fn new(ed25519: Ed25519Public, x25519: X25519Public, ip: Ipv4Addr, port: u16, swarm: Option<SwarmId>) -> Self {
+        Self { ed25519, x25519, ip, port, swarm, origin: None, seen: Seen::default() }
+    }
+
+    /// Whether anybody knows where it is.
+    #[must_use]
+    pub const fn has_address(&self) -> bool {
+        !self.ip.is_unspecified() && self.port != 0
+    }
 }
 
 /// A snapshot of the list.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct NodeList {
     nodes: BTreeMap<[u8; 32], ListedNode>,
     swarms: Vec<SwarmId>,
@@ -82,6 +113,12 @@ impl NodeList {
         nearest(&self.swarms, position(&account.key))
     }
 
+    /// The ids of all swarms, ascending.
+    #[must_use]
+    pub fn swarms(&self) -> &[SwarmId] {
+        &self.swarms
+    }
+
     /// The members of a swarm.
     pub fn members(&self, swarm: SwarmId) -> impl Iterator<Item = &ListedNode> {
         self.nodes.values().filter(move |node| node.swarm == Some(swarm))
@@ -91,44 +128,11 @@ impl NodeList {
     #[must_use]
     pub fn swarm_body(&self, account: &Account) -> Option<Map<String, Value>> {
         let swarm = self.swarm_of(account)?;
-        let nodes: Vec<Value> = self.members(swarm).map(swarm_entry).collect();
+        let nodes: Vec<Value> = self.members(swarm).filter(|node| node.has_address()).map(swarm_entry).collect();
         let mut body = Map::new();
         body.insert("snodes".to_owned(), nodes.into());
         body.insert("swarm".to_owned(), format!("{:x}", swarm.0).into());
         Some(body)
-    }
-
-    /// The result of `get_service_nodes`, with the fields that were asked for.
-    #[must_use]
-    pub fn service_nodes(&self, params: &Value, now: i64) -> Value {
-        let wanted = Fields::read(params.get("fields"));
-        let only: Option<Vec<&str>> = params
-            .get("service_node_pubkeys")
-            .and_then(Value::as_array)
-            .map(|keys| keys.iter().filter_map(Value::as_str).collect());
-        let limit = params.get("limit").and_then(Value::as_i64).map_or(0, i64::unsigned_abs);
-        let limit = if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
-        let top = hex::encode(self.block_hash());
-        let height = now / 120_000;
-        if params.get("poll_block_hash").and_then(Value::as_str) == Some(&top) {
-            return json!({"unchanged": true, "block_hash": top, "height": height, "status": "OK"});
-        }
-        let states: Vec<Value> = self
-            .nodes
-            .values()
-            .map(|node| state(node, now))
-            .filter(|node| {
-                let key = node.get("service_node_pubkey").and_then(Value::as_str).unwrap_or_default();
-                only.as_ref().is_none_or(|only| only.contains(&key))
-            })
-            .take(limit)
-            .map(|node| wanted.keep(node))
-            .collect();
-        let [hard_fork, revision] = HARD_FORK;
-        json!({
-            "service_node_states": states, "height": height, "target_height": height, "hardfork": hard_fork,
-            "snode_revision": revision, "block_hash": top, "status": "OK",
-        })
     }
 
     /// The list as records of 51 bytes (service-nodes 3.10).
@@ -148,7 +152,7 @@ impl NodeList {
     }
 
     /// Stands in for the hash of the top block: changes when the list changes.
-    fn block_hash(&self) -> [u8; 32] {
+    pub(crate) fn block_hash(&self) -> [u8; 32] {
         blake2b(&[&self.active_nodes_bin()])
     }
 }
@@ -161,54 +165,6 @@ fn swarm_entry(node: &ListedNode) -> Value {
         "ip": node.ip.to_string(), "port": node.port.to_string(),
         "port_https": node.port, "port_omq": node.port, "port_quic": node.port,
     })
-}
-
-fn state(node: &ListedNode, now: i64) -> Value {
-    let ed25519 = hex::encode(node.ed25519.0);
-    let swarm = node.swarm.map_or(u64::MAX, |swarm| swarm.0);
-    json!({
-        "service_node_pubkey": ed25519, "pubkey_ed25519": ed25519, "pubkey_x25519": hex::encode(node.x25519.0),
-        "public_ip": node.ip.to_string(), "storage_port": node.port, "storage_lmq_port": node.port,
-        "quorumnet_port": 0, "swarm_id": swarm, "swarm": format!("{swarm:x}"),
-        "active": node.swarm.is_some(), "funded": true, "payable": true,
-        "requested_unlock_height": 0, "registration_height": 1, "state_height": 1, "last_reward_block_height": 1,
-        "height": now / 120_000, "storage_server_version": VERSION, "lokinet_version": [0, 0, 0],
-        "service_node_version": VERSION, "last_uptime_proof": now / 1000, "storage_server_reachable": true,
-    })
-}
-
-/// The `fields` parameter.
-enum Fields {
-    All { without: Vec<String> },
-    Only(Vec<String>),
-}
-
-impl Fields {
-    fn read(value: Option<&Value>) -> Self {
-        let names: Vec<String> = match value {
-            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            Some(Value::Object(names)) => {
-                names.iter().filter(|(_, on)| on.as_bool() == Some(true)).map(|(name, _)| name.clone()).collect()
-            }
-            Some(Value::String(name)) => vec![name.clone()],
-            _ => Vec::new(),
-        };
-        let without: Vec<String> = names.iter().filter_map(|name| name.strip_prefix('-')).map(str::to_owned).collect();
-        let only: Vec<String> = names.into_iter().filter(|name| !name.starts_with('-')).collect();
-        if only.is_empty() || only.iter().any(|name| name == "all") {
-            return Self::All { without };
-        }
-        Self::Only(only)
-    }
-
-    fn keep(&self, node: Value) -> Value {
-        let Value::Object(node) = node else { return node };
-        let kept = node.into_iter().filter(|(name, _)| match self {
-            Self::All { without } => !without.contains(name),
-            Self::Only(only) => only.contains(name),
-        });
-        Value::Object(kept.collect())
-    }
 }
 
 /// z-base-32, most significant bit first (service-nodes 1.1).
@@ -235,24 +191,36 @@ pub fn z_base_32(bytes: &[u8]) -> String {
 
 /// The list that everything in one process shares.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(Arc<RwLock<Arc<NodeList>>>);
+pub struct Registry(watch::Sender<Arc<NodeList>>);
 
 impl Registry {
     /// A registry with this list.
     #[must_use]
     pub fn new(list: NodeList) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(list))))
+        Self(watch::Sender::new(Arc::new(list)))
     }
 
     /// The list as it is now.
     #[must_use]
     pub fn list(&self) -> Arc<NodeList> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.borrow())
     }
 
-    /// Puts another list in place.
-    pub fn replace(&self, list: NodeList) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(list);
+    /// Puts another list in place; true if it differs.
+    pub fn replace(&self, list: NodeList) -> bool {
+        self.0.send_if_modified(|current| {
+            let differs = **current != list;
+            if differs {
+                *current = Arc::new(list);
+            }
+            differs
+        })
+    }
+
+    /// Tells when the list changes.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<Arc<NodeList>> {
+        self.0.subscribe()
     }
 }
 

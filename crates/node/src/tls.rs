@@ -1,21 +1,35 @@
-//! TLS of a node: a self-signed certificate kept for ever (service-nodes 1.3), and a client that does not check it.
+//! TLS: certificates to serve with, and a client for nodes that does not check theirs.
 //!
-//! Nobody verifies a node's certificate: secrecy comes from the layers inside the body, and between nodes from [`crate::peer`].
+//! Nobody verifies a node's certificate (service-nodes 1.3): secrecy comes from the layers inside the body, and between nodes
+//! from [`crate::peer`]. So a self-signed one, kept for ever, will do; gateways and direct nodes are given files that browsers
+//! accept. Files are read again when they change, so that whatever renews them needs no hook.
 
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::time::Duration;
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::server::ClientHello;
+use rustls::server::ResolvesServerCert;
+use rustls::sign::CertifiedKey;
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
 use crate::keys::write_private;
 use crate::limits;
+
+/// How often certificate files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Why TLS could not be set up.
 #[derive(Debug, Error)]
@@ -33,27 +47,122 @@ pub enum TlsError {
     Client(#[from] reqwest::Error),
 }
 
-/// The acceptor with the certificate of this directory, made at the first start.
+/// Which HTTP is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocols {
+    /// As nodes of the public network do.
+    Http1,
+    /// For browsers.
+    Http2AndHttp1,
+}
+
+/// A certificate and where it comes from.
+#[derive(Debug)]
+pub struct Certificate {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: RwLock<(Arc<CertifiedKey>, Option<SystemTime>)>,
+}
+
+impl Certificate {
+    /// The self-signed one of this directory, made at the first start.
+    ///
+    /// # Errors
+    /// If it cannot be made or read.
+    pub fn self_signed(directory: &Path) -> Result<Arc<Self>, TlsError> {
+        let (key_file, certificate_file) = (directory.join("tls-key.pem"), directory.join("tls-cert.pem"));
+        if !key_file.exists() || !certificate_file.exists() {
+            let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
+            fs::write(&certificate_file, made.cert.pem())?;
+            drop(fs::remove_file(&key_file));
+            write_private(&key_file, made.signing_key.serialize_pem().as_bytes())?;
+        }
+        Self::files(certificate_file, key_file)
+    }
+
+    /// A chain and its key, PEM.
+    ///
+    /// # Errors
+    /// If they cannot be read or do not belong together.
+    pub fn files(certificate: PathBuf, key: PathBuf) -> Result<Arc<Self>, TlsError> {
+        let current = (load(&certificate, &key)?, changed(&certificate));
+        Ok(Arc::new(Self { certificate, key, current: RwLock::new(current) }))
+    }
+
+    /// Serves with this certificate.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up.
+    pub fn acceptor(self: &Arc<Self>, protocols: Protocols) -> Result<TlsAcceptor, TlsError> {
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = match protocols {
+            Protocols::Http1 => vec![b"http/1.1".to_vec()],
+            Protocols::Http2AndHttp1 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        };
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// Reads the files again if the certificate's has changed; true if a new one is in place.
+    pub fn look(&self) -> bool {
+        let found = changed(&self.certificate);
+        let known = self.current.read().unwrap_or_else(PoisonError::into_inner).1;
+        if found == known {
+            return false;
+        }
+        match load(&self.certificate, &self.key) {
+            Ok(new) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = (new, found);
+                true
+            }
+            // Half-written files are tried again at the next look.
+            Err(error) => {
+                tracing::warn!(%error, "the new certificate cannot be used; the old one stays");
+                false
+            }
+        }
+    }
+
+    /// Looks for ever.
+    pub async fn watch(self: Arc<Self>) {
+        let mut every = tokio::time::interval(LOOK_EVERY);
+        loop {
+            every.tick().await;
+            if self.look() {
+                tracing::info!("a new certificate is in place");
+            }
+        }
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).0))
+    }
+}
+
+/// The acceptor with the self-signed certificate of this directory.
 ///
 /// # Errors
 /// If files or certificate cannot be used.
 pub fn acceptor(directory: &Path) -> Result<TlsAcceptor, TlsError> {
-    let (key_file, certificate_file) = (directory.join("tls-key.pem"), directory.join("tls-cert.pem"));
-    if !key_file.exists() || !certificate_file.exists() {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
-        fs::write(&certificate_file, made.cert.pem())?;
-        drop(fs::remove_file(&key_file));
-        write_private(&key_file, made.signing_key.serialize_pem().as_bytes())?;
-    }
-    let certificate = CertificateDer::from_pem_slice(&fs::read(&certificate_file)?)?;
-    let key = PrivateKeyDer::from_pem_slice(&fs::read(&key_file)?)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Certificate::self_signed(directory)?.acceptor(Protocols::Http1)
+}
+
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn load(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, TlsError> {
+    let chain = CertificateDer::pem_slice_iter(&fs::read(certificate)?).collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(&fs::read(key)?)?;
+    Ok(Arc::new(CertifiedKey::from_der(chain, key, &provider())?))
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
 /// A pooled client for node addresses: no proxy, no redirects, no check of the certificate.
@@ -70,4 +179,33 @@ pub fn client() -> Result<reqwest::Client, TlsError> {
         .http1_only()
         .connect_timeout(limits::CONNECT_TIMEOUT)
         .build()?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewed_certificate_is_taken_up_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("tls-cert.pem"), folder.path().join("tls-key.pem"));
+        let served = Certificate::self_signed(folder.path()).unwrap();
+        let leaf = |served: &Certificate| served.current.read().unwrap().0.cert.first().unwrap().to_vec();
+        let first = leaf(&served);
+        assert!(!served.look());
+        let at = |seconds| SystemTime::now() + Duration::from_secs(seconds);
+        let write = |text: &[u8], time| {
+            fs::write(&certificate, text).unwrap();
+            fs::File::options().write(true).open(&certificate).unwrap().set_modified(time).unwrap();
+        };
+        write(b"half", at(10));
+        assert!(!served.look());
+        assert_eq!(leaf(&served), first);
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        write(made.cert.pem().as_bytes(), at(20));
+        assert!(served.look());
+        assert_ne!(leaf(&served), first);
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::roster::SignedDirectory;
+
 /// The whole answer. Unknown fields are ignored, so that it can grow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Directory {
@@ -10,6 +12,14 @@ pub struct Directory {
     /// People who can be written to, for local networks only (the Echo contact).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<DirectoryContact>,
+    /// Origins of further gateways of the same network (`https://host[:port]`), for the app to choose from and fall back on.
+    /// The policy that the page was served with names them too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
+    /// For a self-hosted network: what its operator and its nodes signed. A client that knows the operator's key needs
+    /// nothing else to check `nodes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedDirectory>,
 }
 
 /// Which network the gateway serves.
@@ -45,6 +55,9 @@ pub struct DirectoryNode {
     pub port: u16,
     /// Swarm id, lower-case hex without leading zeros (a JSON number would lose digits above 2^53).
     pub swarm: String,
+    /// `https://host[:port]` if the node takes packets from pages without a gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// Somebody to talk to.

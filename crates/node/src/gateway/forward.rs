@@ -30,6 +30,7 @@ use crate::serve::ClientIp;
 /// What the gateway itself has to say; never about a node's behaviour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
+    Busy,
     /// The guard does not answer, or cannot be reached at all.
     NodeTimeout,
     NotOnion,
@@ -41,6 +42,7 @@ enum Refusal {
 impl Refusal {
     const fn parts(self) -> (StatusCode, &'static str) {
         match self {
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::NodeTimeout => (StatusCode::GATEWAY_TIMEOUT, "node-timeout"),
             Self::NotOnion => (StatusCode::BAD_REQUEST, "not-onion"),
             Self::RateLimit => (StatusCode::TOO_MANY_REQUESTS, "rate-limit"),
@@ -88,7 +90,8 @@ async fn forward(
     }
     let list = gateway.registry.list();
     let guard = encoding::array_from_hex(guard).map(Ed25519Public).ok_or(Refusal::UnknownNode)?;
-    let guard = list.find(&guard).ok_or(Refusal::UnknownNode)?;
+    let guard = list.find(&guard).filter(|node| gateway.serves(node)).ok_or(Refusal::UnknownNode)?;
+    let _slot = gateway.slots.try_acquire().map_err(|_| Refusal::Busy)?;
     let body = read_body(headers, body, limits::BODY).await.map_err(|_| Refusal::TooLarge)?;
     if !is_onion(&body) {
         return Err(Refusal::NotOnion);

@@ -1,5 +1,6 @@
 //! What a local network remembers beside its nodes' own files: its id, the nodes' ports and swarms.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -7,6 +8,9 @@ use std::path::Path;
 use rand::Rng;
 use serde::Deserialize;
 use serde::Serialize;
+use zwiebel_proto::swarm::SwarmId;
+
+use crate::encoding::array_from_hex;
 
 /// The content of `network.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,6 +43,14 @@ impl State {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The swarms that nodes had.
+    pub(super) fn swarms(&self) -> BTreeMap<[u8; 32], SwarmId> {
+        self.nodes
+            .iter()
+            .filter_map(|saved| Some((array_from_hex(&saved.ed25519)?, saved.swarm.parse().ok()?)))
+            .collect()
     }
 
     /// Writes it in one step.

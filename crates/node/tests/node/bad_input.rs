@@ -29,7 +29,7 @@ fn rig() -> &'static Rig {
     RIG.get_or_init(|| {
         let folder = TempDir::new().unwrap();
         let node = lone_node(folder.path());
-        let seed = seed::router(node.registry.clone(), node.clock.clone());
+        let seed = seed::router(seed::Seed::new(node.registry.clone(), node.clock.clone()));
         Rig { runtime: Runtime::new().unwrap(), node: http::router(Arc::clone(&node)), seed, _folder: folder }
     })
 }

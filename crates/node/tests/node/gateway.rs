@@ -37,7 +37,8 @@ impl Site {
         let keys = Keys::from_seed([7; 32]);
         let registry = Registry::new(NodeList::new([listed(&keys, 9, Some(SwarmId(u64::MAX - 1)))]));
         let network = Network { id: "test".to_owned(), name: "Test".to_owned(), kind: NetworkKind::Local };
-        let gateway = Arc::new(Gateway::new(registry, network, folder.path().to_owned()).unwrap());
+        let gateway = Gateway::new(registry, network, folder.path().to_owned()).unwrap().with_private_addresses(true);
+        let gateway = Arc::new(gateway);
         Self { gateway, keys, folder }
     }
 

@@ -63,7 +63,7 @@ pub(crate) fn lone_node_of(folder: &Path, seed: [u8; 32]) -> Arc<Node> {
 
 /// A list entry at a port.
 pub(crate) fn listed(keys: &Keys, port: u16, swarm: Option<SwarmId>) -> ListedNode {
-    ListedNode { ed25519: keys.ed25519_public, x25519: keys.x25519_public, ip: Ipv4Addr::LOCALHOST, port, swarm }
+    ListedNode::new(keys.ed25519_public, keys.x25519_public, Ipv4Addr::LOCALHOST, port, swarm)
 }
 
 /// A running network and its directory.

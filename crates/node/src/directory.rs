@@ -1,0 +1,414 @@
+//! Membership of a self-hosted network: what its operator signed and what its nodes said last, kept on disk.
+//!
+//! Fills the [`Registry`]. Takes nothing without a signature, and never an older list than the one it has. The members and
+//! their swarms come from the operator alone, so that every node computes the same; addresses come from the nodes' own
+//! uptime proofs. A chain's certificates will replace the operator here. [`follow`] keeps it in step with the seeds.
+
+pub mod follow;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use serde::Deserialize;
+use serde::Serialize;
+use thiserror::Error;
+use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::roster::PROOF_LIFE;
+use zwiebel_proto::roster::Proof;
+use zwiebel_proto::roster::Roster;
+use zwiebel_proto::roster::RosterError;
+use zwiebel_proto::roster::RosterNode;
+use zwiebel_proto::roster::SignedDirectory;
+use zwiebel_proto::roster::SignedProof;
+use zwiebel_proto::roster::SignedRoster;
+use zwiebel_proto::roster::Signers;
+
+use crate::config;
+use crate::encoding::array_from_hex;
+use crate::registry::ListedNode;
+use crate::registry::NodeList;
+use crate::registry::Registry;
+use crate::registry::Seen;
+
+/// Nodes that wait to be approved and are remembered at most; members always are.
+const WAITING: usize = 1_000;
+/// Most reports of one proof that are looked at.
+const REPORTS: usize = 1_000;
+const FILE: &str = "directory.json";
+
+/// Why the directory could not be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    #[error("cannot use {}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+}
+
+/// What one process knows of its network.
+#[derive(Debug)]
+pub struct Directory {
+    network: String,
+    signers: Signers,
+    registry: Registry,
+    file: PathBuf,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    roster: Option<(SignedRoster, Roster)>,
+    proofs: BTreeMap<[u8; 32], (SignedProof, Proof)>,
+    /// When anything came last, Unix ms: proofs are judged by that time, so that a silent seed ends nothing.
+    at: i64,
+}
+
+/// The file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    at: i64,
+    #[serde(flatten)]
+    directory: SignedDirectory,
+}
+
+impl Directory {
+    /// Opens the directory kept in this folder; what is there is checked like anything else.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn open(folder: &Path, signers: Signers, registry: Registry) -> Result<Self, DirectoryError> {
+        let file = folder.join(FILE);
+        let saved: Option<Saved> = match fs::read(&file) {
+            // A file that makes no sense is like none: the seeds have it all.
+            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(DirectoryError::File { path: file, source }),
+        };
+        let network = signers.network_id();
+        let directory = Self { network, signers, registry, file, known: Mutex::default() };
+        if let Some(Saved { at, directory: saved }) = saved {
+            directory.take_quietly(saved, at);
+            directory.publish();
+        }
+        Ok(directory)
+    }
+
+    /// Id of the network.
+    #[must_use]
+    pub fn network(&self) -> &str {
+        &self.network
+    }
+
+    /// Its name for people; the id before there is a roster.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.known().roster.as_ref().map_or_else(|| self.network.clone(), |(_, roster)| roster.name.clone())
+    }
+
+    /// The list it fills.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Everything, as it travels.
+    #[must_use]
+    pub fn signed(&self) -> SignedDirectory {
+        let known = self.known();
+        SignedDirectory {
+            roster: known.roster.as_ref().map(|(signed, _)| signed.clone()),
+            proofs: known.proofs.values().map(|(signed, _)| signed.clone()).collect(),
+        }
+    }
+
+    /// Whether this node's own proof, not older than this, is known here.
+    #[must_use]
+    pub fn has_proof(&self, node: &Ed25519Public, since: i64) -> bool {
+        self.known().proofs.get(&node.0).is_some_and(|(_, proof)| proof.at >= since)
+    }
+
+    /// Nodes that announced themselves and are not approved.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Proof> {
+        let known = self.known();
+        known.proofs.values().map(|(_, proof)| proof).filter(|proof| !known.lists(&proof.node)).cloned().collect()
+    }
+
+    /// Takes a newer roster; true if it was one.
+    ///
+    /// # Errors
+    /// If it is not signed as it must be.
+    pub fn take_roster(&self, signed: SignedRoster, now: i64) -> Result<bool, RosterError> {
+        let taken = self.add_roster(signed)?;
+        if taken {
+            self.finish(now);
+        }
+        Ok(taken)
+    }
+
+    /// Takes a newer proof; true if it was one.
+    ///
+    /// # Errors
+    /// If it is not its node's, or not of this time and network.
+    pub fn take_proof(&self, signed: SignedProof, now: i64) -> Result<bool, RosterError> {
+        let taken = self.add_proof(signed, now)?;
+        if taken {
+            self.finish(now);
+        }
+        Ok(taken)
+    }
+
+    /// Takes from a seed's answer whatever is good and new.
+    pub fn take(&self, directory: SignedDirectory, now: i64) {
+        self.take_quietly(directory, now);
+        self.finish(now);
+    }
+
+    fn take_quietly(&self, directory: SignedDirectory, now: i64) {
+        if let Some(Err(error)) = directory.roster.map(|signed| self.add_roster(signed)) {
+            tracing::warn!(%error, "a list of nodes was not accepted");
+        }
+        for signed in directory.proofs {
+            if let Err(error) = self.add_proof(signed, now) {
+                tracing::debug!(%error, "an uptime proof was not accepted");
+            }
+        }
+        let mut known = self.known();
+        known.at = known.at.max(now);
+    }
+
+    fn add_roster(&self, signed: SignedRoster) -> Result<bool, RosterError> {
+        let roster = signed.verify(&self.signers)?;
+        let mut known = self.known();
+        let newer = known.roster.as_ref().is_none_or(|(_, old)| roster.serial > old.serial);
+        if newer {
+            known.roster = Some((signed, roster));
+        }
+        Ok(newer)
+    }
+
+    fn add_proof(&self, signed: SignedProof, now: i64) -> Result<bool, RosterError> {
+        let proof = signed.verify(&self.network, now)?;
+        let key: [u8; 32] = array_from_hex(&proof.node).ok_or(RosterError::Format)?;
+        // An origin ends up in a page's policy.
+        let origin = proof.origin.as_deref();
+        let good_origin = origin.is_none_or(|text| text.starts_with("https://") && config::origin(text).is_some());
+        let good_address = proof.port != 0 && proof.ip.parse::<Ipv4Addr>().is_ok();
+        if !good_origin || !good_address || proof.reports.len() > REPORTS {
+            return Err(RosterError::Format);
+        }
+        let mut known = self.known();
+        if known.proofs.get(&key).is_some_and(|(_, old)| old.at >= proof.at) {
+            return Ok(false);
+        }
+        if !known.lists(&proof.node) && known.proofs.len() >= WAITING + known.members() {
+            return Ok(false);
+        }
+        known.proofs.insert(key, (signed, proof));
+        Ok(true)
+    }
+
+    /// Something changed: forget what is stale, tell the registry, write the file.
+    fn finish(&self, now: i64) {
+        let mut known = self.known();
+        known.at = known.at.max(now);
+        let oldest = known.at.saturating_sub(PROOF_LIFE);
+        // A member's last address is better than none; strangers are forgotten.
+        let members: Vec<[u8; 32]> = known.nodes().filter_map(|node| array_from_hex(&node.ed25519)).collect();
+        known.proofs.retain(|key, (_, proof)| proof.at >= oldest || members.contains(key));
+        drop(known);
+        self.publish();
+        if let Err(error) = self.save() {
+            tracing::warn!(kind = ?error.kind(), "the list of nodes could not be saved");
+        }
+    }
+
+    fn publish(&self) {
+        let list = self.known().list();
+        if self.registry.replace(list) {
+            tracing::info!(nodes = self.registry.list().len(), "the list of nodes changed");
+        }
+    }
+
+    fn save(&self) -> io::Result<()> {
+        let at = self.known().at;
+        let saved = Saved { at, directory: self.signed() };
+        let new = self.file.with_extension("json.new");
+        fs::write(&new, serde_json::to_vec(&saved)?)?;
+        fs::rename(new, &self.file)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn nodes(&self) -> impl Iterator<Item = &RosterNode> {
+        self.roster.iter().flat_map(|(_, roster)| &roster.nodes)
+    }
+
+    fn members(&self) -> usize {
+        self.nodes().count()
+    }
+
+    fn lists(&self, node: &str) -> bool {
+        self.roster.as_ref().is_some_and(|(_, roster)| {
+            roster.nodes.binary_search_by(|listed| listed.ed25519.as_str().cmp(node)).is_ok()
+        })
+    }
+
+    fn list(&self) -> NodeList {
+        let complaints = self.complaints();
+        NodeList::new(self.nodes().filter_map(|node| self.listed(node, &complaints)))
+    }
+
+    fn listed(&self, node: &RosterNode, complaints: &BTreeMap<&str, Complaint>) -> Option<ListedNode> {
+        let ed25519 = Ed25519Public(array_from_hex(&node.ed25519)?);
+        let x25519 = ed25519.to_x25519()?;
+        let proof = self.proofs.get(&ed25519.0).map(|(_, proof)| proof);
+        let ip = proof.and_then(|proof| proof.ip.parse().ok()).unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let complaint = complaints.get(node.ed25519.as_str()).filter(|complaint| complaint.is_majority());
+        Some(ListedNode {
+            ed25519,
+            x25519,
+            ip,
+            port: proof.map_or(0, |proof| proof.port),
+            swarm: node.swarm.parse().ok(),
+            origin: proof.and_then(|proof| proof.origin.clone()),
+            seen: Seen {
+                proof: proof.map_or(0, |proof| proof.at),
+                version: proof.map(|proof| proof.version),
+                unreachable_since: complaint.map(|complaint| complaint.since),
+            },
+        })
+    }
+
+    /// What members with a fresh proof say of others.
+    fn complaints(&self) -> BTreeMap<&str, Complaint> {
+        let oldest = self.at.saturating_sub(PROOF_LIFE);
+        let mut complaints: BTreeMap<&str, Complaint> = BTreeMap::new();
+        for (_, proof) in self.proofs.values().filter(|(_, proof)| proof.at >= oldest && self.lists(&proof.node)) {
+            for report in &proof.reports {
+                let complaint = complaints.entry(report.node.as_str()).or_default();
+                if report.passed {
+                    complaint.passed += 1;
+                } else {
+                    complaint.failed += 1;
+                    complaint.since = complaint.since.max(report.since);
+                }
+            }
+        }
+        complaints
+    }
+}
+
+/// What others found of one node.
+#[derive(Debug, Default)]
+struct Complaint {
+    passed: usize,
+    failed: usize,
+    since: i64,
+}
+
+impl Complaint {
+    const fn is_majority(&self) -> bool {
+        self.failed > self.passed
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests {
+    use zwiebel_crypto::keys::Ed25519Secret;
+    use zwiebel_proto::roster::Report;
+
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    fn key(n: u8) -> Ed25519Secret {
+        Ed25519Secret::from_seed([n; 32])
+    }
+
+    fn name(n: u8) -> String {
+        hex::encode(key(n).public().0)
+    }
+
+    fn roster(serial: u64, nodes: &[u8]) -> SignedRoster {
+        let mut nodes: Vec<RosterNode> =
+            nodes.iter().map(|n| RosterNode { ed25519: name(*n), swarm: "5".to_owned(), since: 1 }).collect();
+        nodes.sort_by(|a, b| a.ed25519.cmp(&b.ed25519));
+        let network = Signers::one(key(1).public()).network_id();
+        SignedRoster::sign(&Roster { network, name: "Ours".to_owned(), serial, at: NOW, nodes }, &[&key(1)]).unwrap()
+    }
+
+    fn proof(n: u8, at: i64, port: u16, reports: Vec<Report>) -> SignedProof {
+        let network = Signers::one(key(1).public()).network_id();
+        let (ip, version) = ("192.0.2.9".to_owned(), [2, 11, 0]);
+        let proof = Proof { network, node: name(n), ip, port, origin: None, version, at, reports };
+        SignedProof::sign(&proof, &key(n)).unwrap()
+    }
+
+    fn open(folder: &Path) -> Directory {
+        Directory::open(folder, Signers::one(key(1).public()), Registry::default()).unwrap()
+    }
+
+    #[test]
+    fn members_are_whom_the_operator_lists_and_where_they_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = open(folder.path());
+        assert!(directory.take_proof(proof(2, NOW, 7001, vec![]), NOW).unwrap());
+        assert!(directory.registry().list().is_empty(), "nobody is a member by himself");
+        assert_eq!(directory.waiting().len(), 1);
+        assert!(directory.take_roster(roster(1, &[2, 3]), NOW).unwrap());
+        let list = directory.registry().list();
+        assert_eq!(list.find(&key(2).public()).unwrap().port, 7001);
+        assert!(!list.find(&key(3).public()).unwrap().has_address());
+        assert!(directory.waiting().is_empty());
+        drop(directory);
+        assert_eq!(open(folder.path()).registry().list(), list, "the same after a restart");
+    }
+
+    #[test]
+    fn nothing_older_replaces_anything() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = open(folder.path());
+        assert!(directory.take_roster(roster(5, &[2]), NOW).unwrap());
+        assert!(!directory.take_roster(roster(4, &[3]), NOW).unwrap());
+        assert!(!directory.take_roster(roster(5, &[3]), NOW).unwrap());
+        assert!(directory.take_proof(proof(2, NOW, 7001, vec![]), NOW).unwrap());
+        assert!(!directory.take_proof(proof(2, NOW - 1, 7002, vec![]), NOW).unwrap());
+        assert_eq!(directory.registry().list().find(&key(2).public()).unwrap().port, 7001);
+        let mut forged = roster(6, &[3]);
+        forged.signatures[0].signature = "00".repeat(64);
+        assert_eq!(directory.take_roster(forged, NOW), Err(RosterError::Signatures));
+    }
+
+    #[test]
+    fn most_of_those_that_test_a_node_must_miss_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = open(folder.path());
+        directory.take_roster(roster(1, &[2, 3, 4, 5]), NOW).unwrap();
+        let says = |n, passed| {
+            proof(n, NOW, 7000 + u16::from(n), vec![Report { node: name(5), passed, since: NOW - 600_000 }])
+        };
+        let since =
+            |directory: &Directory| directory.registry().list().find(&key(5).public()).unwrap().seen.unreachable_since;
+        directory.take_proof(says(2, false), NOW).unwrap();
+        assert_eq!(since(&directory), Some(NOW - 600_000));
+        directory.take_proof(says(3, true), NOW).unwrap();
+        assert_eq!(since(&directory), None, "one against one");
+        directory.take_proof(says(4, false), NOW).unwrap();
+        assert_eq!(since(&directory), Some(NOW - 600_000));
+        directory.take_proof(says(9, true), NOW).unwrap();
+        directory.take_proof(says(10, true), NOW).unwrap();
+        assert!(since(&directory).is_some(), "strangers have no say");
+    }
+}

@@ -1,0 +1,91 @@
+//! What this node found when it tested others: the one place where results go, and from where they are told.
+//!
+//! Today they travel in uptime proofs to the seeds; a registry chain will take them from here too.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::roster::Report;
+
+/// A node counts as missed after this many failed tests in a row: one lost packet is no news.
+const FAILURES: u32 = 3;
+
+/// The results so far.
+#[derive(Debug, Default)]
+pub struct Reports(Mutex<BTreeMap<[u8; 32], Found>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    /// What is told.
+    passed: bool,
+    since: i64,
+    /// Failures in a row, and when the first of them was.
+    failures: u32,
+    failing_since: i64,
+}
+
+impl Reports {
+    /// Takes the result of one test of a node, made at this time (Unix ms).
+    pub fn record(&self, node: &Ed25519Public, passed: bool, now: i64) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = all.entry(node.0).or_insert(Found { passed: true, since: now, failures: 0, failing_since: now });
+        if passed {
+            if !found.passed {
+                (found.passed, found.since) = (true, now);
+            }
+            found.failures = 0;
+            return;
+        }
+        if found.failures == 0 {
+            found.failing_since = now;
+        }
+        found.failures = found.failures.saturating_add(1);
+        if found.passed && found.failures >= FAILURES {
+            (found.passed, found.since) = (false, found.failing_since);
+        }
+    }
+
+    /// Forgets nodes that are no longer listed.
+    pub fn keep(&self, listed: impl Fn(&Ed25519Public) -> bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|key, _| listed(&Ed25519Public(*key)));
+    }
+
+    /// Failed tests in a row.
+    #[must_use]
+    pub fn failures(&self, node: &Ed25519Public) -> u32 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&node.0).map_or(0, |found| found.failures)
+    }
+
+    /// What is to be told.
+    #[must_use]
+    pub fn all(&self) -> Vec<Report> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter()
+            .map(|(node, found)| Report { node: hex::encode(node), passed: found.passed, since: found.since })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_missed_after_three_failures_and_back_after_one_success() {
+        let (reports, node) = (Reports::default(), Ed25519Public([1; 32]));
+        let told = || reports.all().first().map(|report| (report.passed, report.since));
+        reports.record(&node, true, 10);
+        reports.record(&node, false, 20);
+        reports.record(&node, false, 30);
+        assert_eq!(told(), Some((true, 10)));
+        reports.record(&node, false, 40);
+        assert_eq!(told(), Some((false, 20)), "since the first failure");
+        reports.record(&node, true, 50);
+        assert_eq!(told(), Some((true, 50)));
+        reports.keep(|_| false);
+        assert_eq!(told(), None);
+    }
+}
