@@ -48,6 +48,8 @@ pub struct NodeConfig {
     pub origin: Option<String>,
     /// Origins of pages that may; `*` for all. Empty: no CORS headers at all.
     pub pages: Vec<String>,
+    /// Host names of servers outside that the node posts to for clients; `*` for all. Empty: none.
+    pub servers: Vec<String>,
     pub metrics: Option<SocketAddr>,
     pub tls: Option<TlsFiles>,
     /// Seconds between looks at the seeds.

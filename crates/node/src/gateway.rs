@@ -36,12 +36,12 @@ use zwiebel_proto::directory::DirectoryNode;
 use zwiebel_proto::directory::Network;
 use zwiebel_proto::directory::NetworkKind;
 
-use crate::addresses;
 use crate::directory::Directory;
 use crate::rate_limit::Rate;
 use crate::rate_limit::RateLimit;
 use crate::registry::ListedNode;
 use crate::registry::Registry;
+use crate::relay::is_public;
 use crate::tls;
 use crate::tls::TlsError;
 
@@ -81,6 +81,8 @@ pub struct Gateway {
     app: PathBuf,
 }
 
+/// Ports below this belong to other services.
+const LOWEST_PORT: u16 = 1024;
 /// Packets on their way at a time.
 const AT_WORK: usize = 1024;
 
@@ -155,7 +157,8 @@ impl Gateway {
     /// Whether packets may go to this node.
     fn serves(&self, node: &ListedNode) -> bool {
         let address = SocketAddr::from((node.ip, node.port));
-        addresses::is_fit(node, self.private_addresses) && self.own_address != Some(address)
+        let fit = self.private_addresses || (is_public(address.ip()) && node.port >= LOWEST_PORT);
+        node.has_address() && fit && self.own_address != Some(address)
     }
 
     /// The origin of a node that the app may use without this gateway.

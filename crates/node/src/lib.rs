@@ -4,7 +4,6 @@
 //! The client engine is used only by the bots.
 
 pub mod account;
-pub mod addresses;
 pub mod bot;
 pub mod cli;
 pub mod clock;

@@ -106,7 +106,6 @@ impl Node {
         self
     }
 
-
     /// Lets pages of these origins use the node directly; `*` stands for all.
     #[must_use]
     pub fn for_pages(mut self, pages: Vec<String>) -> Self {

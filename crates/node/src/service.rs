@@ -33,6 +33,8 @@ use crate::node;
 use crate::node::Node;
 use crate::node::NodeError;
 use crate::registry::Registry;
+use crate::relay::Relay;
+use crate::relay::Servers;
 use crate::seed;
 use crate::seed::Seed;
 use crate::serve;
@@ -87,7 +89,8 @@ pub async fn run_node(
     let registry = Registry::default();
     let directory = Arc::new(Directory::open(data, Signers::one(operator), registry.clone())?);
     let node = Node::new(Arc::clone(&keys), Clock::system(), registry, &data.join("messages.sqlite"))?;
-    let node = node.for_pages(config.pages.clone());
+    let relay = Relay::new(servers(&config.servers), vec![ip.into(), address.ip()])?;
+    let node = node.for_pages(config.pages.clone()).with_relay(relay);
     let follower = Follower {
         directory,
         seeds,
@@ -180,6 +183,14 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
 fn origin_of_node(text: &str) -> Result<String, ConfigError> {
     let bad = ConfigError::Bad { name: "origin", reason: "expected https://host[:port] without a path" };
     config::origin(text).filter(|origin| origin.starts_with("https://")).ok_or(bad)
+}
+
+/// Which servers outside clients may reach through the node.
+fn servers(hosts: &[String]) -> Servers {
+    if hosts.iter().any(|host| host == "*") {
+        return Servers::Any;
+    }
+    if hosts.is_empty() { Servers::Nobody } else { Servers::Listed(hosts.to_vec()) }
 }
 
 /// Where others reach the node: as configured, else where it listens.

@@ -33,15 +33,15 @@ struct Program {
 
 impl Program {
     fn start(arguments: &[&str]) -> Self {
-        let mut child =
-            Command::new(env!("CARGO_BIN_EXE_zwiebel")).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            said.push(line.unwrap());
-            if said.last().unwrap() == "ready" {
-                return Self { child, said };
+        let child = Command::new(env!("CARGO_BIN_EXE_zwiebel")).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut program = Self { child, said: Vec::new() };
+        for line in BufReader::new(program.child.stdout.take().unwrap()).lines() {
+            program.said.push(line.unwrap());
+            if program.said.last().unwrap() == "ready" {
+                return program;
             }
         }
+        let said = &program.said;
         panic!("{arguments:?} ended: {said:?}");
     }
 

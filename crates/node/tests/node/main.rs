@@ -7,6 +7,7 @@ mod command_line;
 mod gateway;
 mod network;
 mod relay;
+mod session;
 mod subaccounts;
 mod support;
 mod vectors;
