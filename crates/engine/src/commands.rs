@@ -72,7 +72,7 @@ impl Engine {
             Command::SetExpiry { with, expiry } => self.set_expiry(cx, with, expiry)?,
             Command::DismissSync => self.dismiss_sync(),
             Command::AcceptRequest { from } => self.accept(cx, from)?,
-            Command::DeclineRequest { from } => self.decline(from),
+            Command::DeclineRequest { from } => self.decline(cx, from),
             Command::SetBlocked { who, blocked } => self.set_blocked(who, blocked),
             Command::SetNickname { who, nickname } => self.set_nickname(who, &nickname),
             Command::SetPinned { with, pinned } => self.change_conversation(cx, with, |row| row.pinned = pinned),
@@ -246,10 +246,14 @@ impl Engine {
         Ok(())
     }
 
-    fn decline(&mut self, from: AccountId) {
+    fn decline(&mut self, cx: &Cx<'_>, from: AccountId) {
         if self.model.contact(&from).approved {
             return;
         }
+        // A device that is restored later must not meet the request again.
+        let hashes = self.model.threads.get(&from).into_iter().flat_map(|thread| thread.iter());
+        let hashes = hashes.filter_map(|(_, row)| row.hash.clone()).collect();
+        self.delete_stored(cx, hashes);
         self.model.remove_contact(&mut self.out, &from);
         self.delete_conversation(from);
     }

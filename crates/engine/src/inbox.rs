@@ -309,7 +309,7 @@ impl Engine {
             return;
         }
         let hash = row.hash.clone();
-        self.delete_stored(cx, hash);
+        self.delete_stored(cx, hash.into_iter().collect());
         self.mark_deleted(target);
         self.emit_conversation(with);
     }

@@ -129,7 +129,7 @@ impl Engine {
             self.forget_outbox_of(message);
         }
         if for_everyone {
-            self.delete_stored(cx, hash);
+            self.delete_stored(cx, hash.into_iter().collect());
             if with != me {
                 self.queue_unsend(cx, with, message)?;
             }
@@ -170,11 +170,11 @@ impl Engine {
     }
 
     /// Deletes messages from the own swarm, durably.
-    pub(crate) fn delete_stored(&mut self, cx: &Cx<'_>, hash: Option<String>) {
-        let (Some(hash), Some(own)) = (hash, self.model.own_id()) else { return };
+    pub(crate) fn delete_stored(&mut self, cx: &Cx<'_>, hashes: Vec<String>) {
+        let Some(own) = self.model.own_id().filter(|_| !hashes.is_empty()) else { return };
         let row = OutboxRow {
             to: own,
-            what: Outgoing::Delete(vec![hash]),
+            what: Outgoing::Delete(hashes),
             sealed: Sealed::default(),
             ttl_ms: MESSAGE_TTL_MS,
             created_ms: self.network_now(cx),

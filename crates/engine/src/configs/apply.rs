@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::config::{Contact, Conversation, Ignored, MergeReport, Notifications, Picture};
+use zwiebel_proto::config::{Contact, Conversation, Ignored, MergeReport, Notifications, Picture, ReadMark};
 use zwiebel_proto::storage_rpc::{MessageHash, Namespace, StoredMessage};
 
 use super::Configs;
@@ -32,8 +32,10 @@ impl Engine {
     /// Takes in everything a member has of a namespace, and applies what that changes.
     pub(crate) fn take_configs(&mut self, cx: &mut Cx<'_>, namespace: Namespace, messages: &[StoredMessage]) {
         let now = self.network_now(cx);
-        let before = (!messages.is_empty()).then(|| self.before(namespace));
-        let Some(before) = before else { return };
+        if messages.is_empty() {
+            return;
+        }
+        let before = self.before(namespace);
         let Model { account: Some(account), configs, .. } = &mut self.model else { return };
         let Some(object) = configs.object_mut(namespace) else { return };
         let inputs: Vec<(MessageHash, &[u8])> = messages.iter().map(|m| (m.hash, m.data.as_slice())).collect();
@@ -43,7 +45,7 @@ impl Engine {
             match namespace {
                 Namespace::USER_PROFILE => self.apply_profile_config(cx, &before),
                 Namespace::CONTACTS => self.apply_contacts(&before),
-                Namespace::CONVERSATIONS => self.apply_marks(now),
+                Namespace::CONVERSATIONS => self.apply_marks(),
                 _ => {}
             }
         }
@@ -157,11 +159,11 @@ impl Engine {
         }
     }
 
-    fn marks(&self) -> Vec<(AccountId, zwiebel_proto::config::ReadMark)> {
+    fn marks(&self) -> Vec<(AccountId, ReadMark)> {
         self.model.configs.volatile.one_to_one().collect()
     }
 
-    fn apply_marks(&mut self, _now: u64) {
+    fn apply_marks(&mut self) {
         let mut shown = BTreeSet::new();
         for (id, mark) in self.marks() {
             self.apply_mark(id, mark, &mut shown);
@@ -170,7 +172,7 @@ impl Engine {
     }
 
     /// Reading never moves backwards: where this device is further, the row is written back (session-config 9.3).
-    fn apply_mark(&mut self, id: AccountId, mark: zwiebel_proto::config::ReadMark, shown: &mut BTreeSet<AccountId>) {
+    fn apply_mark(&mut self, id: AccountId, mark: ReadMark, shown: &mut BTreeSet<AccountId>) {
         let Some(row) = self.model.conversations.get(&id) else { return };
         let last_read_ms = row.last_read_ms.max(mark.last_read_ms);
         if last_read_ms != mark.last_read_ms {
@@ -205,7 +207,11 @@ impl Engine {
     /// Whether a message may bring its conversation back into the list (session-messages 5.4).
     pub(crate) fn may_list(&self, with: &AccountId, sent_ms: u64) -> bool {
         let listed = self.model.conversations.get(with).is_some_and(|row| row.listed);
-        let hidden = || self.model.configs.contacts.contact(with).is_some_and(|contact| contact.priority.is_hidden());
+        let Configs { contacts, profile, .. } = &self.model.configs;
+        let hidden = || match self.model.own_id() == Some(*with) {
+            true => profile.note_to_self().is_hidden(),
+            false => contacts.contact(with).is_some_and(|contact| contact.priority.is_hidden()),
+        };
         let old = sent_ms.saturating_add(HIDDEN_SLACK_MS) < self.model.configs.row.contacts_ms;
         listed || !old || !hidden()
     }

@@ -21,7 +21,7 @@ const SHOW_MS: u64 = 60_000;
 #[derive(Default)]
 pub(crate) struct Status {
     shown: SyncView,
-    /// Since when something has been waiting to be stored (engine time).
+    /// Since when something has been waiting to be stored while online (engine time).
     waiting_since: Option<u64>,
 }
 
@@ -47,8 +47,7 @@ impl Engine {
     fn sync_problem(&self, now: u64, renewed: Option<u64>) -> Option<SyncProblem> {
         let syncing = &self.live.syncing;
         let since = syncing.status.waiting_since;
-        let unreachable = self.net.connection == Connection::Online
-            && since.is_some_and(|since| since.saturating_add(UNREACHABLE_MS) <= now);
+        let unreachable = since.is_some_and(|since| since.saturating_add(UNREACHABLE_MS) <= now);
         let near = renewed.is_some_and(|at| at.saturating_add(NEAR_MS) <= self.net.clock.network(now));
         if self.live.push.is_too_large() {
             Some(SyncProblem::TooLarge)
@@ -69,6 +68,7 @@ impl Engine {
     pub(crate) fn show_sync(&mut self, cx: &Cx<'_>) {
         let waits = self.model.configs.objects().any(Object::needs_push);
         let since = self.live.syncing.status.waiting_since;
+        let waits = waits && self.net.connection == Connection::Online;
         self.live.syncing.status.waiting_since = waits.then(|| since.unwrap_or(cx.now));
         let view = self.sync_view(cx.now);
         let shown = self.live.syncing.status.shown;

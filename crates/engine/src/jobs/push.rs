@@ -148,7 +148,7 @@ impl Engine {
     }
 
     pub(crate) fn run_push(&mut self, cx: &mut Cx<'_>) {
-        if !self.may_push(cx) {
+        if !self.may_push() || self.net.pause_until > cx.now {
             return;
         }
         match &self.live.push.job {
@@ -159,13 +159,12 @@ impl Engine {
     }
 
     /// Not while restoring, not before the network was asked, not without a way out.
-    fn may_push(&self, cx: &Cx<'_>) -> bool {
+    fn may_push(&self) -> bool {
         self.model.account.is_some()
             && self.model.restore.is_none()
             && self.model.configs.row.seeded
             && self.net.connection != Connection::Offline
             && !self.net.paths.list.is_empty()
-            && self.net.pause_until <= cx.now
             && !self.live.clock_check.is_busy()
             && !self.out.is_failing()
     }
@@ -397,8 +396,8 @@ impl Engine {
     }
 
     pub(crate) fn push_wake_at(&self) -> Option<u64> {
-        if self.model.account.is_none() || self.model.restore.is_some() || self.net.paths.list.is_empty() {
-            return None;
+        if !self.may_push() {
+            return None; // what stands in the way wakes the engine when it is over
         }
         let at = match &self.live.push.job {
             Some(job) if job.durable && job.flying.len() < MAX_FLYING => Some(job.next_at),
