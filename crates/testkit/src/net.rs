@@ -23,6 +23,10 @@ pub struct SimNet {
     pub delay_ms: (u64, u64),
     /// Messages per answer of `retrieve`.
     pub page: usize,
+    /// Nodes wait with an empty answer, as ours do.
+    pub patient: bool,
+    /// The last request would have waited so long.
+    pub(crate) hold_ms: Option<u64>,
     /// People the gateway offers.
     pub contacts: Vec<(String, String)>,
     /// What the gateway lists instead of the truth.
@@ -58,6 +62,7 @@ impl SimNet {
                 port: 22_100 + n,
                 swarm: u64::from(n) % swarms * (u64::MAX / swarms / 2 + 1),
                 behaviour: Behaviour::Honest,
+                puts: 0,
                 stored: std::collections::BTreeMap::new(),
             }
         });
@@ -67,6 +72,8 @@ impl SimNet {
             loss: 0,
             delay_ms: (20, 80),
             page: 50,
+            patient: true,
+            hold_ms: None,
             contacts: Vec::new(),
             listed: None,
             seen: Vec::new(),
@@ -143,6 +150,12 @@ impl SimNet {
             self.traffic += u64::try_from(request.body.len() + body.len()).unwrap_or(0);
         }
         (!self.lost()).then_some((delay, outcome))
+    }
+
+    /// Changes when something is stored or a node changes its behaviour.
+    pub(crate) fn version(&self) -> (u64, usize) {
+        let honest = self.nodes.iter().filter(|n| n.behaviour == Behaviour::Honest).count();
+        (self.nodes.iter().map(|n| n.puts).sum(), honest)
     }
 
     fn lost(&mut self) -> bool {
@@ -231,12 +244,16 @@ impl SimNet {
             "get_swarm" => owner(params).map_or((400, "invalid request".into()), |o| (200, self.swarm_body(&o, time))),
             method @ ("batch" | "sequence") => {
                 let mut results = Vec::new();
-                for part in params["requests"].as_array().cloned().unwrap_or_default() {
-                    let (code, body) = self.rpc(now, n, &part);
+                let parts = params["requests"].as_array().cloned().unwrap_or_default();
+                for part in &parts {
+                    let (code, body) = self.rpc(now, n, part);
                     results.push(json!({"code": code, "body": body}));
                     if method == "sequence" && !(200..300).contains(&code) {
                         break;
                     }
+                }
+                if self.patient && method == "batch" {
+                    self.hold_ms = wait_of(&parts, &results);
                 }
                 (200, json!({"results": results}))
             }
@@ -330,6 +347,14 @@ impl SimNet {
 
 fn object(name: String, value: Value) -> Value {
     Value::Object(std::iter::once((name, value)).collect())
+}
+
+/// How long a batch waits: all went well, nothing came, and some part asks for it.
+fn wait_of(parts: &[Value], results: &[Value]) -> Option<u64> {
+    let empty =
+        |result: &Value| result["code"] == 200 && result["body"]["messages"].as_array().is_none_or(Vec::is_empty);
+    let wait = parts.iter().filter_map(|part| part["params"]["wait_ms"].as_u64()).min()?;
+    results.iter().all(empty).then_some(wait)
 }
 
 fn response(status: u16, body: Vec<u8>) -> HttpOutcome {

@@ -50,6 +50,8 @@ pub struct SimNode {
     pub port: u16,
     pub swarm: u64,
     pub behaviour: Behaviour,
+    /// How often something new was stored.
+    pub puts: u64,
     pub stored: BTreeMap<[u8; 33], Vec<Stored>>,
 }
 
@@ -87,6 +89,7 @@ impl SimNode {
         let new = !list.iter().any(|m| m.hash == message.hash);
         if new {
             list.push(message);
+            self.puts += 1;
         }
         new
     }

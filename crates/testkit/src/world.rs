@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rand::rngs::StdRng;
-use zwiebel_engine::effect::{Effect, Poll};
+use zwiebel_engine::effect::{Effect, HttpRequest, Poll};
 use zwiebel_engine::input::{Command, CommitFailure, HttpOutcome, Input};
 use zwiebel_engine::view::{
     AccountView, ConversationView, MessageView, NetworkView, Phrase, Problem, Refusal, RestoreView, SyncView, ViewEvent,
@@ -21,6 +21,9 @@ pub const START_MS: u64 = 1_800_000_000_000;
 
 /// How long a commit takes.
 const COMMIT_MS: u64 = 4;
+
+/// A request that is held at a node is looked at this often.
+const LOOK_MS: u64 = 10;
 
 /// A crashed client comes back after this.
 const RESTART_MS: u64 = 700;
@@ -79,9 +82,21 @@ pub struct Shown {
 }
 
 enum Event {
+    Held(Box<HeldRequest>),
     Input { client: usize, life: u64, input: Input },
     Restart { client: usize },
     Tick { client: usize, life: u64, wake: u64 },
+}
+
+/// A request at a node that waits for a message.
+struct HeldRequest {
+    client: usize,
+    life: u64,
+    request: HttpRequest,
+    /// Answered with whatever there is at this time.
+    until: u64,
+    /// Of the network, when it was last looked at.
+    version: (u64, usize),
 }
 
 impl World {
@@ -234,17 +249,48 @@ impl World {
                 self.schedule(client, self.now + COMMIT_MS, input);
             }
             Effect::Http(request) => {
-                let answer = if device.offline {
-                    Some((1, HttpOutcome::Unreachable))
-                } else {
-                    self.net.handle(self.now, &request)
-                };
-                let (delay, outcome) = answer.unwrap_or((u64::from(request.timeout_ms), HttpOutcome::TimedOut));
-                self.schedule(client, self.now + delay, Input::Http { id: request.id, outcome });
+                let life = device.life;
+                self.request(client, life, request, None);
             }
             Effect::CancelHttp(_) => {}
             Effect::Emit(event) => device.shown.apply(event),
             Effect::Notify { with } => device.notified.push(with),
+        }
+    }
+
+    /// Makes a request, or looks again at one that was held until this time.
+    fn request(&mut self, client: usize, life: u64, request: HttpRequest, until: Option<u64>) {
+        let answer = if self.clients[client].offline {
+            Some((1, HttpOutcome::Unreachable))
+        } else {
+            self.net.handle(self.now, &request)
+        };
+        let held = self.net.hold_ms.take();
+        let until = until.or(held.map(|ms| self.now + ms)).unwrap_or(0);
+        if held.is_some() && self.now < until {
+            let held = HeldRequest { client, life, request, until, version: self.net.version() };
+            return self.hold(held);
+        }
+        let (delay, outcome) = answer.unwrap_or((u64::from(request.timeout_ms), HttpOutcome::TimedOut));
+        self.schedule(client, self.now + delay, Input::Http { id: request.id, outcome });
+    }
+
+    fn hold(&mut self, held: HeldRequest) {
+        self.sequence += 1;
+        let at = (self.now + LOOK_MS).min(held.until.max(self.now + 1));
+        self.queue.insert((at, self.sequence), Event::Held(Box::new(held)));
+    }
+
+    fn look(&mut self, held: HeldRequest) {
+        let device = &self.clients[held.client];
+        if device.life != held.life {
+            return;
+        }
+        let changed = self.net.version() != held.version || !self.net.gateway_up || device.offline;
+        if changed || self.now >= held.until {
+            self.request(held.client, held.life, held.request, Some(held.until));
+        } else {
+            self.hold(held);
         }
     }
 
@@ -280,6 +326,7 @@ impl World {
                 }
             }
             Event::Input { .. } => {}
+            Event::Held(held) => self.look(*held),
             Event::Restart { client } => self.boot(client),
         }
         true

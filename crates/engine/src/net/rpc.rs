@@ -58,6 +58,8 @@ pub(crate) struct Flight {
     pub(crate) destination: Ed25519Public,
     reply: ReplyKey,
     pub(crate) sent_ms: u64,
+    /// How long the destination may wait before it answers; all other times begin after this.
+    patience_ms: u64,
     slow: bool,
 }
 
@@ -83,7 +85,20 @@ impl Engine {
         not: &[u64],
     ) -> Option<RequestId> {
         let path = self.net.paths.choose(&node.key(), not, cx.rng)?.id;
-        self.ask_through(cx, purpose, path, node, request)
+        self.ask_through(cx, purpose, path, node, request, 0)
+    }
+
+    /// Asks a node that may wait so long before it answers (docs/waiting-retrieve.md).
+    pub(crate) fn ask_waiting(
+        &mut self,
+        cx: &mut Cx<'_>,
+        purpose: Purpose,
+        node: &NodeRow,
+        request: &Value,
+        patience_ms: u32,
+    ) -> Option<RequestId> {
+        let path = self.net.paths.choose(&node.key(), &[], cx.rng)?.id;
+        self.ask_through(cx, purpose, path, node, request, patience_ms)
     }
 
     fn ask_through(
@@ -93,10 +108,24 @@ impl Engine {
         path: u64,
         node: &NodeRow,
         request: &Value,
+        patience_ms: u32,
     ) -> Option<RequestId> {
         let keys = self.net.paths.get(path)?.hops;
         let hops: Option<Vec<Hop>> = keys.iter().map(|key| self.net.pool.get(key).map(hop)).collect();
-        self.launch(cx, purpose, Some(path), &hops?, node, request)
+        self.launch(cx, purpose, (Some(path), &hops?), node, request, patience_ms)
+    }
+
+    /// Whether nothing speaks against the path of this request. False for one that is over.
+    pub(crate) fn is_on_good_path(&self, id: RequestId) -> bool {
+        let path = self.net.flights.get(&id).and_then(|flight| flight.path);
+        path.and_then(|path| self.net.paths.get(path)).is_some_and(|path| !path.suspect)
+    }
+
+    /// Nobody wants this answer any more.
+    pub(crate) fn give_up_request(&mut self, id: RequestId) {
+        if self.net.flights.remove(&id).is_some() {
+            self.out.cancel(id);
+        }
     }
 
     /// Asks whether a path carries, by way of a node that has nothing to do with what made it suspect.
@@ -108,33 +137,34 @@ impl Engine {
         let Some(hops) = self.net.paths.get(path).map(super::paths::Path::nodes) else { return };
         let avoid: NodeSet = hops.into_iter().chain(not).collect();
         if let Some(node) = any_node(self, &avoid, cx.now, cx.rng) {
-            self.ask_through(cx, Purpose::Probe, path, &node, &crate::wire::info());
+            self.ask_through(cx, Purpose::Probe, path, &node, &crate::wire::info(), 0);
         }
     }
 
     /// `info` straight to a guard: it learns nothing but that somebody wants to use it (service-nodes 9.5).
     pub(crate) fn test_guard(&mut self, cx: &mut Cx<'_>, node: &NodeRow) -> Option<RequestId> {
         let request = crate::wire::info();
-        self.launch(cx, Purpose::GuardTest, None, &[], node, &request)
+        self.launch(cx, Purpose::GuardTest, (None, &[]), node, &request, 0)
     }
 
     fn launch(
         &mut self,
         cx: &mut Cx<'_>,
         purpose: Purpose,
-        path: Option<u64>,
-        hops: &[Hop],
+        (path, hops): (Option<u64>, &[Hop]),
         node: &NodeRow,
         request: &Value,
+        patience_ms: u32,
     ) -> Option<RequestId> {
         let payload = onion::node_payload(&pad(request.to_string().into_bytes()));
         let destination = Destination::Node(hop(node));
         let (packet, reply) = onion::build(hops, &destination, &payload, Cipher::XChaCha20, cx.rng).ok()?;
         let guard = hops.first().map_or(node.key(), |hop| hop.ed25519);
-        let id = self.out.http(HttpTarget::Onion(guard), packet, TIMEOUT_MS);
+        let id = self.out.http(HttpTarget::Onion(guard), packet, patience_ms.saturating_add(TIMEOUT_MS));
         let nodes = hops.iter().map(|hop| hop.ed25519).collect();
         let destination = node.key();
-        let flight = Flight { purpose, path, nodes, destination, reply, sent_ms: cx.now, slow: false };
+        let patience_ms = patience_ms.into();
+        let flight = Flight { purpose, path, nodes, destination, reply, sent_ms: cx.now, patience_ms, slow: false };
         self.net.flights.insert(id, flight);
         Some(id)
     }
@@ -179,7 +209,7 @@ impl Engine {
     pub(crate) fn expire_flights(&mut self, cx: &mut Cx<'_>) {
         let (mut over, mut slow) = (Vec::new(), Vec::new());
         for (id, flight) in &mut self.net.flights {
-            let age = cx.now.saturating_sub(flight.sent_ms);
+            let age = cx.now.saturating_sub(flight.sent_ms.saturating_add(flight.patience_ms));
             if age >= SLOW_MS && !flight.slow {
                 flight.slow = true;
                 slow.extend(flight.path.map(|path| (path, flight.purpose, flight.destination)));
@@ -206,7 +236,8 @@ impl Engine {
 
     pub(crate) fn flights_wake_at(&self) -> Option<u64> {
         let end = u64::from(TIMEOUT_MS).saturating_add(GRACE_MS);
-        let next = |f: &Flight| f.sent_ms.saturating_add(if f.slow { end } else { SLOW_MS });
+        let due = |f: &Flight| f.sent_ms.saturating_add(f.patience_ms);
+        let next = |f: &Flight| due(f).saturating_add(if f.slow { end } else { SLOW_MS });
         self.net.flights.values().map(next).min()
     }
 
