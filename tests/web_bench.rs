@@ -1,4 +1,4 @@
-//! How fast onion requests are made and opened in the browser; run by `cargo xtask bench`, ignored otherwise.
+//! How fast onion requests and the ratchet are in the browser; run by `cargo xtask bench`, ignored otherwise.
 
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -10,6 +10,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use wasm_bindgen_test::wasm_bindgen_test_configure;
 use zwiebel_crypto::keys::Ed25519Secret;
 use zwiebel_crypto::keys::X25519Secret;
+use zwiebel_crypto::zr1_testing::bench::figures;
 use zwiebel_proto::onion;
 use zwiebel_proto::onion::Cipher;
 use zwiebel_proto::onion::Destination;
@@ -50,5 +51,14 @@ fn onion_requests_per_second() {
             per_second(building),
             per_second(opening)
         );
+    }
+}
+
+#[wasm_bindgen_test]
+#[ignore = "a measurement"]
+fn microseconds_of_the_ratchet() {
+    let performance = web_sys::window().unwrap().performance().unwrap();
+    for figure in figures(&|| performance.now() * 1_000.0, &mut UnwrapErr(SysRng)) {
+        console_log!("{}: {:.1} microseconds", figure.name, figure.micros);
     }
 }

@@ -20,5 +20,5 @@ pub mod secret;
 
 #[cfg(test)]
 mod testing;
-#[cfg(all(test, not(target_arch = "wasm32")))]
-mod zr1_testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod zr1_testing;

@@ -1,24 +1,38 @@
-//! Help for the tests: scripted randomness, and the parties of KAT-1 (forward-secrecy, Appendix A).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+//! For tests and benches, behind the feature `testing`: scripted randomness, the parties of KAT-1 (forward-secrecy,
+//! Appendix A), and a live session between them. What cannot be is a panic.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::panic,
+    reason = "tests"
+)]
+
+pub mod bench;
 
 use std::convert::Infallible;
 
-use rand_core::{TryCryptoRng, TryRng};
+use rand_core::{CryptoRng, TryCryptoRng, TryRng};
 
-use crate::handshake::{Certificate, DeviceKeys, Initiator, Origin, PeerDevice, Prekey, Reason, Responder, Statement};
-use crate::keys::{Ed25519Public, Ed25519Secret};
+use crate::handshake::{
+    Certificate, DeviceKeys, Initiator, Origin, PeerDevice, Prekey, Reason, Responder, Statement, initiate,
+};
+use crate::keys::Ed25519Secret;
 use crate::ratchet::{Bind, Received, Session, Trust};
 use crate::secret::Secret;
 
 /// Draws exactly what the script says: pieces of one repeated byte.
-pub(crate) struct Script(std::vec::IntoIter<(u8, usize)>);
+pub struct Script(std::vec::IntoIter<(u8, usize)>);
 
 impl Script {
-    pub(crate) fn new(pieces: &[(u8, usize)]) -> Self {
+    pub fn new(pieces: &[(u8, usize)]) -> Self {
         Self(Vec::from(pieces).into_iter())
     }
 
-    pub(crate) fn is_used_up(&mut self) -> bool {
+    /// Nothing of the script is left.
+    pub fn is_used_up(&mut self) -> bool {
         self.0.next().is_none()
     }
 }
@@ -44,104 +58,122 @@ impl TryRng for Script {
 
 impl TryCryptoRng for Script {}
 
-pub(crate) const ADDED_AT: u64 = 1_700_000_000_000;
-pub(crate) const INIT_TS: u64 = 1_700_000_001_000;
+pub const ADDED_AT: u64 = 1_700_000_000_000;
+pub const INIT_TS: u64 = 1_700_000_001_000;
 
-/// Both parties of KAT-1.
-pub(crate) struct Parties {
-    pub(crate) account_a: Ed25519Public,
-    pub(crate) device_a: DeviceKeys,
-    pub(crate) certificate_a: Certificate,
-    pub(crate) account_b: Ed25519Public,
-    pub(crate) device_b: DeviceKeys,
-    pub(crate) prekey_b: Prekey,
+/// An account with one device and one prekey pair.
+pub struct Side {
+    /// The account's key.
+    pub account: Ed25519Secret,
+    /// The device's keys.
+    pub device: DeviceKeys,
+    /// The account's word for the device, given at [`ADDED_AT`].
+    pub certificate: Certificate,
+    /// The device's prekeys.
+    pub prekey: Prekey,
 }
 
-impl Parties {
-    pub(crate) fn kat1() -> Self {
-        let account = Ed25519Secret::from_seed([0x11; 32]);
-        let device_a = DeviceKeys::from_bytes([0x12; 32], [0x13; 32], [0x1c; 32]);
-        Self {
-            account_a: account.public(),
-            certificate_a: Certificate::issue(&account, &device_a.public(), ADDED_AT),
-            device_a,
-            account_b: Ed25519Secret::from_seed([0x21; 32]).public(),
-            device_b: DeviceKeys::from_bytes([0x22; 32], [0x23; 32], [0x2c; 32]),
-            prekey_b: Prekey::from_bytes([0x24; 32], [0x25; 64]),
+impl Side {
+    /// Keys are one repeated byte each, counting up from `first` (Appendix A).
+    pub fn new(first: u8) -> Self {
+        let account = Ed25519Secret::from_seed([first; 32]);
+        let device = DeviceKeys::from_bytes([first + 1; 32], [first + 2; 32], [first + 0xb; 32]);
+        let certificate = Certificate::issue(&account, &device.public(), ADDED_AT);
+        Self { account, device, certificate, prekey: Prekey::from_bytes([first + 3; 32], [first + 4; 64]) }
+    }
+
+    /// A of KAT-1.
+    pub fn a() -> Self {
+        Self::new(0x11)
+    }
+
+    /// B of KAT-1.
+    pub fn b() -> Self {
+        Self::new(0x21)
+    }
+
+    /// This side as the one that writes first.
+    pub fn initiator(&self) -> Initiator<'_> {
+        Initiator { account: self.account.public(), device: &self.device, certificate: &self.certificate }
+    }
+
+    /// This side as the one that is written to.
+    pub fn responder(&self) -> Responder<'_> {
+        Responder { account: self.account.public(), device: &self.device }
+    }
+
+    /// What others see of this side.
+    pub fn peer(&self) -> PeerDevice {
+        PeerDevice {
+            account: self.account.public(),
+            device: self.device.public(),
+            prekey: self.prekey.public().clone(),
         }
     }
 
-    pub(crate) fn initiator(&self) -> Initiator<'_> {
-        Initiator { account: self.account_a, device: &self.device_a, certificate: &self.certificate_a }
+    /// Starts a session with `peer`.
+    pub fn initiate(&self, peer: &Self, rng: &mut impl CryptoRng) -> Session {
+        initiate(&self.initiator(), &peer.peer(), &statement(), INIT_TS, rng).expect("initiates")
     }
+}
 
-    pub(crate) fn responder(&self) -> Responder<'_> {
-        Responder { account: self.account_b, device: &self.device_b }
+/// What A states in KAT-1.
+pub fn statement() -> Statement {
+    Statement {
+        manifest_seq: 1,
+        manifest_hash: [0x1b; 32],
+        init_ms: INIT_TS,
+        replace: false,
+        reason: Reason::First,
+        caps: 0,
     }
+}
 
-    pub(crate) fn peer(&self) -> PeerDevice {
-        PeerDevice { account: self.account_b, device: self.device_b.public(), prekey: self.prekey_b.public().clone() }
-    }
-
-    pub(crate) fn statement() -> Statement {
-        Statement {
-            manifest_seq: 1,
-            manifest_hash: [0x1b; 32],
-            init_ms: INIT_TS,
-            replace: false,
-            reason: Reason::First,
-            caps: 0,
-        }
-    }
-
-    /// A live session: A has written once, B has accepted. B has not answered.
-    pub(crate) fn session(&self, rng: &mut impl rand_core::CryptoRng) -> (Session, Session) {
-        let mut a = crate::handshake::initiate(&self.initiator(), &self.peer(), &Self::statement(), INIT_TS, rng)
-            .expect("initiates");
-        let answer = self
-            .responder()
-            .answer(a.opening().expect("opening"), &self.prekey_b, Origin::Public, INIT_TS)
-            .expect("answers");
-        let (capsule, bind) = seal(&mut a, 0, rng);
-        let received = answer.proposal.receive(&capsule, &bind).expect("opens");
-        let (b, _) = answer.proposal.accept(received, Trust::Approved, INIT_TS, rng).expect("accepts");
-        (a, b)
-    }
+/// A live session: A has written once, B has accepted. B has not answered.
+pub fn live_pair(rng: &mut impl CryptoRng) -> (Session, Session) {
+    let (side_a, side_b) = (Side::a(), Side::b());
+    let mut a = side_a.initiate(&side_b, rng);
+    let block = a.opening().expect("opening");
+    let answer = side_b.responder().answer(block, &side_b.prekey, Origin::Public, INIT_TS).expect("answers");
+    let (capsule, bind) = seal(&mut a, 0, rng);
+    let received = answer.proposal.receive(&capsule, &bind).expect("opens");
+    let (b, _) = answer.proposal.accept(received, Trust::Approved, INIT_TS, rng).expect("accepts");
+    (a, b)
 }
 
 /// The content key of message `number`: distinct for each.
-pub(crate) fn content_key(number: u64) -> Secret<32> {
+pub fn content_key(number: u64) -> Secret<32> {
     let mut key = [0x18; 32];
     key[..8].copy_from_slice(&number.to_le_bytes());
     Secret::new(key)
 }
 
 /// The container of message `number`.
-pub(crate) fn bind(number: u64) -> Bind {
+pub fn bind(number: u64) -> Bind {
     Bind::of(&[0x19; 24], &number.to_le_bytes())
 }
 
-pub(crate) fn seal(from: &mut Session, number: u64, rng: &mut impl rand_core::CryptoRng) -> (Vec<u8>, Bind) {
+pub fn seal(from: &mut Session, number: u64, rng: &mut impl CryptoRng) -> (Vec<u8>, Bind) {
     let bind = bind(number);
     (from.seal(&content_key(number), &bind, rng).expect("seals"), bind)
 }
 
 /// Receives and applies, and checks the content key.
-pub(crate) fn deliver(to: &mut Session, number: u64, capsule: &[u8], now_ms: u64) {
+pub fn deliver(to: &mut Session, number: u64, capsule: &[u8], now_ms: u64) {
     let received: Received = to.receive(capsule, &bind(number)).expect("opens");
     assert_eq!(received.content_key(), &content_key(number));
     to.apply(received, Trust::Approved, now_ms).expect("applies");
 }
 
 /// Everything that is stored of a session.
-pub(crate) fn rows(session: &Session) -> Vec<Vec<u8>> {
+pub fn rows(session: &Session) -> Vec<Vec<u8>> {
     let mut rows = vec![session.encode_fixed().to_vec(), session.encode_hot().to_vec(), session.encode_closed()];
     rows.extend(session.skipped_rows().map(|(_, row)| row.to_vec()));
     rows
 }
 
 /// The session these rows are of: a snapshot come back to life.
-pub(crate) fn restore(rows: &[Vec<u8>]) -> Session {
+pub fn restore(rows: &[Vec<u8>]) -> Session {
     let parts = crate::ratchet::Parts { fixed: &rows[0], hot: &rows[1], closed: &rows[2] };
     Session::restore(&parts, rows[3..].iter().map(Vec::as_slice)).expect("restores")
 }

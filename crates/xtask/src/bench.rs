@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -25,24 +26,23 @@ pub(crate) fn bench() -> Result<bool> {
     println!("\nSize");
     let counts = check_size()?;
     println!("\nOnion requests, native");
-    show(cargo(&[
-        "run",
-        "--locked",
-        "--quiet",
-        "--profile",
-        "native",
-        "-p",
-        "zwiebel-proto",
-        "--example",
-        "onion_bench",
-    ]))?;
-    println!("\nOnion requests, in the browser");
+    show(example("zwiebel-proto", "onion_bench", &[]))?;
+    println!("\nForward secrecy, native, beside vodozemac");
+    show(example("zwiebel-crypto", "ratchet_bench", &["--features", "testing"]))?;
+    println!("\nOnion requests and forward secrecy, in the browser");
     test::browser_bench()?;
     println!("\nThe app in Chromium");
     let mut node = e2e::node()?;
     node.arg("tests/e2e/bench.mjs");
     show(node)?;
     Ok(counts.failed == 0)
+}
+
+/// An example of a crate, built for speed.
+fn example(package: &str, name: &str, args: &[&str]) -> Command {
+    let mut run = cargo(&["run", "--locked", "--quiet", "--profile", "native", "-p", package, "--example", name]);
+    run.args(args);
+    run
 }
 
 /// Adds up what index.html loads and compares it with the budget.

@@ -54,7 +54,7 @@ pub(crate) fn fuzz(args: &[String]) -> Result<bool> {
 
 /// Replays the seeds of every target and mutates them for a while.
 pub(crate) fn short() -> Result<Counts> {
-    let mut replay = cargo(&["run", "--quiet", "--locked", "--release", "--bin", "zwiebel-fuzz", "--manifest-path"]);
+    let mut replay = cargo(&["run", "--quiet", "--locked", "--release", "--features", "mutate", "--manifest-path"]);
     replay.arg(manifest()).arg("--target-dir").arg(app::target_dir().join("fuzz")).args(["--", SHORT_S]);
     let finished = tee(replay)?;
     Ok(Counts::of_runner(&finished, count(&finished.output)))

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use super::keys::{ChainKey, RootKey};
 use super::*;
 use crate::keys::{SharedSecret, X25519Secret};
-use crate::zr1_testing::{INIT_TS, Parties, bind, content_key, deliver, restore, rows, seal};
+use crate::zr1_testing::{INIT_TS, bind, content_key, deliver, live_pair, restore, rows, seal};
 
 mod oracle;
 mod properties;
@@ -16,7 +16,7 @@ const NOW: u64 = INIT_TS;
 
 fn pair(seed: u64) -> (Session, Session, StdRng) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let (a, b) = Parties::kat1().session(&mut rng);
+    let (a, b) = live_pair(&mut rng);
     (a, b, rng)
 }
 

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use zwiebel_crypto::kdf::digest;
 
 use super::super::mailbox::MAX_BLOB;
-use super::super::tests::{NOW, Script, Side, send};
+use super::super::tests::{Mail as _, NOW, Script, Side, send};
 use super::*;
 
 /// KAT-1, the message: container id, capsule and envelope of Appendix A. It skips bucket padding.
@@ -18,7 +18,7 @@ fn kat_1_message() {
     let mut session = a.initiate(&b, &mut rng);
     let mut recipients = [Recipient { device: b.device.id(), session: &mut session }];
     let sealed = seal_padded(Kind::Peer, b"kat", 64, &mut recipients, &b.outer(), &mut rng).unwrap();
-    rng.end();
+    assert!(rng.is_used_up());
     assert_eq!(sealed.id.0, hex!("33693f4b6cc176b084884093f3639bf2"));
     assert_eq!(sealed.envelope.len(), 1_669);
     assert_eq!(digest(&[&sealed.envelope]), hex!("e325afc24e1c28515be24f725c517ae95b62e04fafa5520d30278167341bd5ab"));

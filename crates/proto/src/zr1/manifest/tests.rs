@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use zwiebel_crypto::handshake::DeviceKeys;
 
-use super::super::tests::{ADDED_AT, NOW, Side};
+use super::super::tests::{ADDED_AT, Mail as _, NOW, Side};
 use super::merge::merge_lists;
 use super::*;
 

@@ -15,6 +15,7 @@ use super::super::mailbox::{MAX_BLOB, Mailbox, bundle_namespace};
 use super::super::manifest::DeviceEntry;
 use super::super::safety::{SafetyCode, safety_number};
 use super::super::sticky::{MAX_ENTRIES, StickyEntry, StickySet, StickyState};
+use super::super::tests::Mail as _;
 use super::super::witness::{self, WITNESS_LEN, Witness};
 use super::*;
 use crate::account::Account;

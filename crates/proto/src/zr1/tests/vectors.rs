@@ -54,7 +54,7 @@ fn conversation() -> Value {
     let mut steps = Vec::new();
     let mut rng = Script::new(&[(0x14, 32), (0x15, 32), (0x16, 32)]);
     let mut at_a = a.initiate(&b, &mut rng);
-    rng.end();
+    assert!(rng.is_used_up());
 
     let mut first_flight = Vec::new();
     for (number, content) in ["first", "second", "third"].into_iter().enumerate() {
@@ -63,7 +63,7 @@ fn conversation() -> Value {
     }
     let mut rng = Script::new(&[(0x26, 32)]);
     let (mut at_b, opened) = b.accept(&first_flight[0], &mut rng);
-    rng.end();
+    assert!(rng.is_used_up());
     assert_eq!(opened.content.as_slice(), b"first");
     assert_eq!(b.open(&mut at_b, &first_flight[2]).content.as_slice(), b"third");
     let skipped: Vec<_> =
@@ -110,7 +110,7 @@ fn step(
     let mut rng = Script::new(&script);
     let init = session.opening().is_some();
     let sealed = send(to, session, content.as_bytes(), &mut rng);
-    rng.end();
+    assert!(rng.is_used_up());
     let body = envelope::open(&to.account.to_x25519(), &sealed.envelope).unwrap();
     let container = Container::parse(&body).unwrap();
     let found = container.entries_for(&to.device.id()).unwrap()[0];
