@@ -8,13 +8,17 @@ use zwiebel_proto::account::Account;
 use zwiebel_proto::config::{Config, UserProfile};
 use zwiebel_proto::storage_rpc::message_hash;
 
+/// Enough for several sets at once.
+const MAX_PARTS: usize = 12;
+
 /// One run.
 pub fn run(bytes: &[u8]) {
     static ACCOUNT: OnceLock<Account> = OnceLock::new();
     let account = ACCOUNT.get_or_init(|| Account::from_seed16([7; 16]));
     let mut profile = Config::<UserProfile>::new();
     let (mut rest, mut now) = (bytes, 0);
-    while let Some((length, left)) = rest.split_first() {
+    for _ in 0..MAX_PARTS {
+        let Some((length, left)) = rest.split_first() else { break };
         let length = usize::from(*length).min(left.len());
         let (body, left) = left.split_at(length);
         rest = left;
