@@ -165,7 +165,7 @@ async fn from_node(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body
         "onion_request" if !node.hops.allows_node(request.from) => limited(&node),
         "onion_request" => onion::from_hop(&node, &request.body).await,
         "storage_cc" => replication::from_member(&node, request.from, &request.header, &request.body).await,
-        method => sync::serve(&node, request.from, method, &request.body).await,
+        method => sync::answer(&node, request.from, method, &request.body).await,
     };
     let status = answer.status;
     let answer = PeerAnswer { status, body: answer.into_bytes().0 };

@@ -20,6 +20,7 @@ pub mod node;
 pub mod onion;
 pub mod operator;
 pub mod peer;
+pub mod probe;
 pub mod rate_limit;
 pub mod registry;
 pub mod relay;

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
+use tokio::sync::broadcast;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -20,6 +21,7 @@ use crate::keys::Keys;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::peer::Transport;
+use crate::probe;
 use crate::rate_limit::Rate;
 use crate::rate_limit::RateLimit;
 use crate::registry::Registry;
@@ -31,7 +33,9 @@ use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::messages;
 use crate::store::queue;
+use crate::store::removals;
 use crate::sync;
+use crate::sync::Depth;
 use crate::tls;
 use crate::tls::TlsError;
 use crate::waits::Waits;
@@ -72,6 +76,10 @@ pub struct Node {
     pub waits: Arc<Waits>,
     /// Rung when copies for a peer may be worth trying at once.
     pub(crate) retry: Notify,
+    /// Names peers that have something for this node.
+    pub(crate) behind: broadcast::Sender<(Ed25519Public, Depth)>,
+    /// How often other nodes are tested.
+    pub(crate) test_every: Duration,
 }
 
 impl Node {
@@ -96,6 +104,8 @@ impl Node {
             relay: Relay::default(),
             waits: Arc::default(),
             retry: Notify::new(),
+            behind: broadcast::Sender::new(64),
+            test_every: probe::EVERY,
         })
     }
 
@@ -110,6 +120,13 @@ impl Node {
     #[must_use]
     pub fn for_pages(mut self, pages: Vec<String>) -> Self {
         self.pages = pages;
+        self
+    }
+
+    /// Tests another node every so often.
+    #[must_use]
+    pub const fn testing_every(mut self, every: Duration) -> Self {
+        self.test_every = every;
         self
     }
 
@@ -128,6 +145,7 @@ impl Node {
         self.store
             .run(move |db| {
                 queue::purge(db, now)?;
+                removals::purge(db, now)?;
                 messages::purge(db, now)
             })
             .await
@@ -158,7 +176,7 @@ impl Running {
     }
 }
 
-/// Serves the node at this listener, and starts its housekeeping: purge, retries, and one pull from its swarm.
+/// Serves the node at this listener, and starts its housekeeping: purge, retries, pulls from its swarm, tests of others.
 #[must_use]
 pub fn start(node: Node, listener: TcpListener, tls: Option<TlsAcceptor>) -> Running {
     let node = Arc::new(node);
@@ -168,7 +186,8 @@ pub fn start(node: Node, listener: TcpListener, tls: Option<TlsAcceptor>) -> Run
     server.spawn(serve::serve_until(listener, tls, http::router(Arc::clone(&node)), stop));
     tasks.spawn(purge_for_ever(Arc::clone(&node)));
     tasks.spawn(replication::retry_for_ever(Arc::clone(&node)));
-    tasks.spawn(sync::catch_up(Arc::clone(&node)));
+    tasks.spawn(sync::run(Arc::clone(&node)));
+    tasks.spawn(probe::run(Arc::clone(&node)));
     Running { node, server, stopping, tasks }
 }
 

@@ -113,6 +113,14 @@ impl Transport {
         open_answer(&key, &nonce, &sealed).ok_or(PeerError::Malformed)
     }
 
+    /// Whether the node at this address says that it is the one that is meant (service-nodes 5.6).
+    pub async fn ping(&self, to: &ListedNode, timeout: Duration) -> bool {
+        let url = format!("https://{}:{}/ping_test/v1", to.ip, to.port);
+        let Ok(answer) = self.http.post(url).timeout(timeout).send().await else { return false };
+        let name = answer.headers().get("x-oxen-snode-pubkey");
+        answer.status() == 200 && name.is_some_and(|name| name.as_bytes() == encoding::base64(&to.ed25519.0).as_bytes())
+    }
+
     async fn post(&self, url: &str, packet: Vec<u8>) -> Result<Vec<u8>, PeerError> {
         let answer = self.http.post(url).body(packet).send().await.map_err(|error| kind_of(&error))?;
         if answer.status() != 200 {

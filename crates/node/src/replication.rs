@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use zwiebel_crypto::keys::Ed25519Public;
 
 use crate::limits;
+use crate::metrics;
 use crate::node::Node;
 use crate::peer::Outgoing;
 use crate::peer::PeerAnswer;
@@ -19,10 +20,13 @@ use crate::peer::PeerError;
 use crate::registry::ListedNode;
 use crate::rpc;
 use crate::rpc::Answer;
+use crate::rpc::call::Call;
 use crate::rpc::call::Format;
 use crate::rpc::run::Origin;
 use crate::rpc::write::Copy;
 use crate::store::queue;
+use crate::sync;
+use crate::sync::Depth;
 
 /// Sends a call to the other members and gives their answers by Ed25519 key.
 pub async fn to_swarm(node: &Arc<Node>, copy: &Copy, expiry: i64) -> Map<String, Value> {
@@ -37,6 +41,7 @@ pub async fn to_swarm(node: &Arc<Node>, copy: &Copy, expiry: i64) -> Map<String,
         running.spawn(async move {
             let answer = to_member(&node, &member, method, &params, None, limits::FORWARD_TIMEOUT).await;
             if should_wait(&answer) {
+                metrics::add(&node.metrics.copies_waiting, 1);
                 enqueue(&node, member.ed25519, method, &params, made, expiry).await;
             }
             (hex::encode(member.ed25519.0), described(answer))
@@ -98,6 +103,18 @@ async fn enqueue(node: &Node, peer: Ed25519Public, method: &'static str, params:
 
 /// Runs a call that a member of the swarm forwarded.
 pub async fn from_member(node: &Arc<Node>, from: Ed25519Public, header: &Map<String, Value>, params: &[u8]) -> Answer {
+    let list = node.registry.list();
+    let own = list.find(&node.ed25519()).and_then(|own| own.swarm);
+    if own.is_none() || list.find(&from).and_then(|peer| peer.swarm) != own {
+        return Answer::error(403, "not of this swarm");
+    }
+    let method = header.get("call").and_then(Value::as_str).unwrap_or_default();
+    let origin = header.get("made").and_then(Value::as_i64).map_or(Origin::Peer, |made| Origin::Late { made });
+    run_copy(node, method, params, origin).await
+}
+
+/// Runs a client's call that came by way of another node. It is checked like any other.
+pub(crate) async fn run_copy(node: &Arc<Node>, method: &str, params: &[u8], origin: Origin) -> Answer {
     const FORWARDED: [&str; 8] = [
         "delete",
         "delete_all",
@@ -108,21 +125,21 @@ pub async fn from_member(node: &Arc<Node>, from: Ed25519Public, header: &Map<Str
         "store",
         "unrevoke_subaccount",
     ];
-    let list = node.registry.list();
-    let own = list.find(&node.ed25519()).and_then(|own| own.swarm);
-    if own.is_none() || list.find(&from).and_then(|peer| peer.swarm) != own {
-        return Answer::error(403, "not of this swarm");
-    }
-    let method = header.get("call").and_then(Value::as_str).unwrap_or_default();
     let Ok(Value::Object(params)) = serde_json::from_slice(params) else { return Answer::error(400, "invalid json") };
     if !FORWARDED.contains(&method) {
         return Answer::error(400, format!("no method {method}"));
     }
-    let origin = header.get("made").and_then(Value::as_i64).map_or(Origin::Peer, |made| Origin::Late { made });
-    match rpc::parse::request(method, &params, Format::Json) {
-        Ok(request) => rpc::run::run(node, request, origin).await,
-        Err(answer) => answer,
+    let request = match rpc::parse::request(method, &params, Format::Json) {
+        Ok(request) => request,
+        Err(answer) => return answer,
+    };
+    if let (Call::Store(call), Origin::Late { made }) = (&request.call, origin)
+        && sync::was_taken_away(node, call, made).await
+    {
+        // Deleted since. That is final: the sender need not try again.
+        return Answer::ok(json!({}));
     }
+    rpc::run::run(node, request, origin).await
 }
 
 /// Tries the queue again and again. A peer that keeps us waiting does not hold up the others.
@@ -154,14 +171,20 @@ pub async fn retry_for_ever(node: Arc<Node>) {
     }
 }
 
-/// Sends what waits for a peer, in order, until it fails again.
+/// Sends what waits for a peer, in order, until it fails again. A peer that got all of it is told to look for more: the queue
+/// may have been cut.
 async fn flush(node: &Node, peer: &ListedNode) {
+    let mut sent = false;
     loop {
         let key = peer.ed25519.0;
         let Ok(waiting) = node.store.run(move |db| queue::next(db, &key, 32)).await else { return };
         if waiting.is_empty() {
+            if sent {
+                sync::nudge(node, peer, Depth::News).await;
+            }
             return;
         }
+        sent = true;
         for forward in waiting {
             let made = Some(forward.made);
             let answer = to_member(node, peer, &forward.method, &forward.params, made, limits::RETRY_TIMEOUT).await;

@@ -4,7 +4,9 @@
 //! Knows accounts, namespaces, hashes and times; knows nothing of signatures, swarms or clocks.
 
 pub mod messages;
+pub mod pull;
 pub mod queue;
+pub mod removals;
 pub mod revoked;
 mod schema;
 

@@ -1,224 +1,220 @@
-//! A node that starts asks the members of its swarm for what it missed: pull of (hash, expiry) lists, then of the messages.
+//! Members of a swarm keep each other complete: every node pulls from the others what it lacks.
 //!
-//! A pulled message is taken only if its hash is right, it maps to this swarm and it has not expired; its namespace comes along.
-//! Deletions that were missed come from the members' queues ([`crate::replication`]). Repair of divergence in service is not here.
+//! Three ways, from cheap to thorough. [`pull::news`]: what came to the peer since the last time, and the removals it was
+//! told of. [`pull::ranges`]: digests over ranges of hashes, and lists of the ranges that differ. After a change of the
+//! list of nodes [`Plan`] names whoever may hold what is this node's now, and everything of theirs is looked at again. A node pulls at its
+//! start, when the list changes, when a peer says that it has something (`behind`), and every now and then.
+//! A pulled message is taken only if its hash is right, it maps to this swarm, it has not expired, and nobody took it away.
 
-use std::collections::HashMap;
+mod fate;
+mod memory;
+mod pull;
+mod serve;
+mod sources;
+mod wire;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Serialize;
-use serde_json::Map;
-use serde_json::json;
-use zwiebel_crypto::keys::Ed25519Public;
-use zwiebel_proto::storage_rpc::Namespace;
-use zwiebel_proto::storage_rpc::NamespaceClass;
-use zwiebel_proto::storage_rpc::message_hash;
+use rand::RngExt;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
-use crate::account::Account;
-use crate::encoding;
-use crate::limits;
+pub(crate) use self::memory::remember;
+pub(crate) use self::memory::was_taken_away;
+pub use self::serve::answer;
+pub(crate) use self::serve::held;
 use crate::node::Node;
-use crate::peer::Outgoing;
 use crate::registry::ListedNode;
-use crate::rpc::Answer;
-use crate::store::messages;
-use crate::store::messages::Message;
+use crate::registry::NodeList;
 
-/// Hashes in one list.
-const LIST: usize = 5_000;
-/// Hashes in one fetch, and bytes in its answer.
-const FETCH: usize = 500;
-const FETCH_SIZE: usize = 4 * 1024 * 1024;
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// Pause between pulls of what is new.
+const NEWS_EVERY: Duration = Duration::from_secs(60);
+/// Every so many of them, one member is compared in whole.
+const COMPARE_EVERY: u32 = 10;
+/// Pause before a peer that did not answer is asked again, doubled each time up to the second number.
+const AGAIN: Duration = Duration::from_secs(2);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+/// A node that has left the list is asked for so long at most.
+const LEAVERS: Duration = Duration::from_secs(3600);
 
-#[derive(Debug, Serialize, Deserialize)]
-struct ListRequest {
-    after: i64,
+/// How much of a peer is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Depth {
+    /// What came since the last time.
+    News,
+    /// Everything.
+    All,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct ListAnswer {
-    /// Where to go on; none at the end.
-    next: Option<i64>,
-    entries: Vec<(String, i64)>,
+/// A peer that is to be pulled from.
+#[derive(Debug)]
+struct Due {
+    peer: ListedNode,
+    depth: Depth,
+    at: Instant,
+    pause: Duration,
+    since: Instant,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct FetchRequest {
-    hashes: Vec<String>,
-}
+/// Peers that are to be pulled from.
+#[derive(Debug, Default)]
+struct Plan(BTreeMap<[u8; 32], Due>);
 
-#[derive(Debug, Serialize, Deserialize)]
-struct FetchAnswer {
-    messages: Vec<Pulled>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Pulled {
-    account: String,
-    hash: String,
-    namespace: i16,
-    timestamp: i64,
-    expiry: i64,
-    data: String,
-}
-
-/// Says hello to every member (they then send what waits for us) and pulls what is missing.
-pub async fn catch_up(node: Arc<Node>) {
-    let list = node.registry.list();
-    let own = node.ed25519();
-    let Some(swarm) = list.find(&own).and_then(|own| own.swarm) else { return };
-    let members: Vec<ListedNode> = list.members(swarm).filter(|member| member.ed25519 != own).cloned().collect();
-    for member in &members {
-        drop(ask(&node, member, "hello", json!({})).await);
+impl Plan {
+    fn add(&mut self, peer: &ListedNode, depth: Depth) {
+        let now = Instant::now();
+        let due = self.0.entry(peer.ed25519.0).or_insert_with(|| Due {
+            peer: peer.clone(),
+            depth,
+            at: now,
+            pause: AGAIN,
+            since: now,
+        });
+        due.peer = peer.clone();
+        due.depth = due.depth.max(depth);
+        (due.at, due.pause) = (now, AGAIN);
     }
-    for member in &members {
-        match pull(&node, member).await {
-            Some(0) | None => {}
-            Some(count) => tracing::info!(count, "messages pulled from a member of the swarm"),
+
+    /// Whoever is to be asked now.
+    fn next(&self) -> Option<(ListedNode, Depth)> {
+        let now = Instant::now();
+        let due = self.0.values().filter(|due| due.at <= now).min_by_key(|due| due.at)?;
+        Some((due.peer.clone(), due.depth))
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        self.0.values().map(|due| due.at).min()
+    }
+
+    fn done(&mut self, peer: &ListedNode) {
+        self.0.remove(&peer.ed25519.0);
+    }
+
+    /// Later. A peer that is no longer listed is given up in the end.
+    fn failed(&mut self, peer: &ListedNode, listed: bool) {
+        let now = Instant::now();
+        let Some(due) = self.0.get_mut(&peer.ed25519.0) else { return };
+        if !listed && now.duration_since(due.since) > LEAVERS {
+            self.0.remove(&peer.ed25519.0);
+            return;
         }
+        due.at = now + due.pause;
+        due.pause = (due.pause * 2).min(AGAIN_AT_MOST);
     }
 }
 
-/// Serves the other side: `hello`, `list`, `fetch`.
-pub async fn serve(node: &Arc<Node>, from: Ed25519Public, method: &str, body: &[u8]) -> Answer {
-    let list = node.registry.list();
-    let own = list.find(&node.ed25519()).and_then(|own| own.swarm);
-    if own.is_none() || list.find(&from).and_then(|peer| peer.swarm) != own {
-        return Answer::error(403, "not of this swarm");
+/// Keeps a node complete, for ever.
+pub async fn run(node: Arc<Node>) {
+    let mut behind = node.behind.subscribe();
+    let mut changes = node.registry.changes();
+    let mut known = Arc::clone(&changes.borrow_and_update());
+    let mut plan = Plan::default();
+    greet(&node, &known).await;
+    for member in members(&node, &known) {
+        plan.add(&member, Depth::All);
     }
-    match method {
-        "hello" => {
-            node.retry.notify_one();
-            Answer::ok(json!({}))
-        }
-        "list" => serve_list(node, body).await,
-        "fetch" => serve_fetch(node, body).await,
-        other => Answer::error(400, format!("no method {other}")),
-    }
-}
-
-async fn serve_list(node: &Node, body: &[u8]) -> Answer {
-    let Ok(request) = serde_json::from_slice::<ListRequest>(body) else { return Answer::error(400, "invalid json") };
-    let now = node.clock.now();
-    let Ok(found) = node.store.run(move |db| messages::list(db, request.after, now, LIST)).await else {
-        return Answer::error(500, "request failed");
-    };
-    let next = found.last().filter(|_| found.len() == LIST).map(|last| last.id);
-    let list = node.registry.list();
-    let own = list.find(&node.ed25519()).and_then(|own| own.swarm);
-    let ours = found.into_iter().filter(|listed| list.swarm_of(&listed.account) == own);
-    let entries = ours.map(|listed| (listed.hash, listed.expiry)).collect();
-    Answer::ok(json!(ListAnswer { next, entries }))
-}
-
-async fn serve_fetch(node: &Node, body: &[u8]) -> Answer {
-    let Ok(request) = serde_json::from_slice::<FetchRequest>(body) else { return Answer::error(400, "invalid json") };
-    if request.hashes.len() > FETCH {
-        return Answer::error(400, "too many hashes");
-    }
-    let now = node.clock.now();
-    let fetched = node.store.run(move |db| messages::fetch(db, &request.hashes, now, FETCH_SIZE)).await;
-    let Ok(fetched) = fetched else { return Answer::error(500, "request failed") };
-    let messages = fetched
-        .into_iter()
-        .map(|(account, message)| Pulled {
-            account: account.to_string(),
-            hash: message.hash,
-            namespace: message.namespace,
-            timestamp: message.timestamp,
-            expiry: message.expiry,
-            data: encoding::base64(&message.data),
-        })
-        .collect();
-    Answer::ok(json!(FetchAnswer { messages }))
-}
-
-async fn ask(node: &Node, member: &ListedNode, method: &str, body: serde_json::Value) -> Option<Vec<u8>> {
-    let body = body.to_string();
-    let outgoing = Outgoing { method, header: Map::new(), body: body.as_bytes(), timeout: TIMEOUT };
-    let answer = node.transport.call(&node.clock, member, outgoing).await.ok()?;
-    (answer.status == 200).then_some(answer.body)
-}
-
-/// Pulls everything from one member; none if it does not answer.
-async fn pull(node: &Arc<Node>, member: &ListedNode) -> Option<usize> {
-    let mut after = 0;
-    let mut taken = 0;
+    let (mut round, mut next_round) = (0_u32, Instant::now() + pause());
     loop {
-        let answer = ask(node, member, "list", json!(ListRequest { after })).await?;
-        let listed: ListAnswer = serde_json::from_slice(&answer).ok()?;
-        let expiries: HashMap<String, i64> = listed.entries.iter().cloned().collect();
-        let entries = capped(node, listed.entries);
-        let mut missing = node.store.run(move |db| messages::missing(db, &entries)).await.ok()?;
-        missing.retain(|hash| expiries.contains_key(hash));
-        while !missing.is_empty() {
-            let hashes: Vec<String> = missing.iter().take(FETCH).cloned().collect();
-            let answer = ask(node, member, "fetch", json!(FetchRequest { hashes })).await?;
-            let fetched: FetchAnswer = serde_json::from_slice(&answer).ok()?;
-            let got: Vec<String> = fetched.messages.iter().map(|message| message.hash.clone()).collect();
-            taken += take(node, fetched.messages).await?;
-            if got.is_empty() {
-                missing.drain(..missing.len().min(FETCH));
+        while let Some((peer, depth)) = plan.next() {
+            let listed = known.find(&peer.ed25519).is_some();
+            if pull_from(&node, &peer, depth).await.is_some() {
+                plan.done(&peer)
             } else {
-                missing.retain(|hash| !got.contains(hash));
+                plan.failed(&peer, listed)
+            }
+            if changes.has_changed().unwrap_or(false) {
+                break;
             }
         }
-        match listed.next {
-            Some(next) if next > after => after = next,
-            _ => return Some(taken),
-        }
-    }
-}
-
-fn capped(node: &Node, entries: Vec<(String, i64)>) -> Vec<(String, i64)> {
-    let cap = node.clock.now().saturating_add(limits::TTL_MAX);
-    entries.into_iter().map(|(hash, expiry)| (hash, expiry.min(cap))).collect()
-}
-
-async fn take(node: &Node, pulled: Vec<Pulled>) -> Option<usize> {
-    let good: Vec<(Account, Message)> = pulled.into_iter().filter_map(|pulled| checked(node, pulled)).collect();
-    let count = good.len();
-    let places: Vec<(Account, i16)> = good.iter().map(|(account, message)| (*account, message.namespace)).collect();
-    node.store
-        .run(move |db| {
-            for (account, message) in &good {
-                if Namespace(message.namespace).class() == NamespaceClass::PublicOutbox {
-                    messages::replace(db, account, message)?;
-                } else {
-                    messages::insert(db, account, message)?;
+        let wake = plan.wake().map_or(next_round, |wake| wake.min(next_round));
+        tokio::select! {
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
                 }
+                let new = Arc::clone(&changes.borrow_and_update());
+                node.reports.keep(|key| new.find(key).is_some());
+                for source in sources::after(&node.ed25519(), &known, &new) {
+                    plan.add(&source, Depth::All);
+                }
+                // What came here while others went by the new list already.
+                for heir in sources::heirs(&node.ed25519(), &known, &new) {
+                    nudge(&node, &heir, Depth::All).await;
+                }
+                known = new;
             }
-            Ok(())
-        })
-        .await
-        .ok()?;
-    for (account, namespace) in places {
-        node.waits.ring(&account, namespace);
+            told = behind.recv() => match told {
+                Ok((key, depth)) => if let Some(peer) = known.find(&key).filter(|peer| peer.has_address()) {
+                    plan.add(peer, depth);
+                },
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            },
+            () = tokio::time::sleep_until(wake) => {}
+        }
+        if Instant::now() >= next_round {
+            (round, next_round) = (round.wrapping_add(1), Instant::now() + pause());
+            plan_round(&node, &known, &mut plan, round);
+        }
     }
-    Some(count)
 }
 
-fn checked(node: &Node, pulled: Pulled) -> Option<(Account, Message)> {
-    let account = Account::parse(&pulled.account)?;
-    let data = encoding::from_base64(&pulled.data).filter(|data| data.len() <= limits::MESSAGE)?;
-    let list = node.registry.list();
-    let own = list.find(&node.ed25519())?.swarm?;
-    let now = node.clock.now();
-    let right = list.swarm_of(&account) == Some(own)
-        && pulled.hash == message_hash(&account.to_bytes(), Namespace(pulled.namespace), &data).as_str()
-        && pulled.expiry > now
-        && pulled.expiry <= now.saturating_add(limits::TTL_MAX);
-    right.then_some((
-        account,
-        Message {
-            hash: pulled.hash,
-            namespace: pulled.namespace,
-            timestamp: pulled.timestamp,
-            expiry: pulled.expiry,
-            data,
-        },
-    ))
+/// News from every member, and now and then all of one.
+fn plan_round(node: &Node, list: &NodeList, plan: &mut Plan, round: u32) {
+    let members: Vec<ListedNode> = members(node, list).collect();
+    for member in &members {
+        plan.add(member, Depth::News);
+    }
+    let chosen = usize::try_from(round / COMPARE_EVERY).unwrap_or(0) % members.len().max(1);
+    if let (Some(member), true) = (members.get(chosen), round.is_multiple_of(COMPARE_EVERY)) {
+        plan.add(member, Depth::All);
+    }
+}
+
+/// Not all nodes at the same moment.
+fn pause() -> Duration {
+    NEWS_EVERY.mul_f64(rand::rng().random_range(0.8..1.2))
+}
+
+/// The other members of this node's swarm whose address is known.
+fn members(node: &Node, list: &NodeList) -> impl Iterator<Item = ListedNode> {
+    let own = node.ed25519();
+    let swarm = list.find(&own).and_then(|own| own.swarm);
+    let members: Vec<ListedNode> = swarm
+        .into_iter()
+        .flat_map(|swarm| list.members(swarm))
+        .filter(|member| member.ed25519 != own && member.has_address())
+        .cloned()
+        .collect();
+    members.into_iter()
+}
+
+/// Tells the members that this node is back: they send what waits for it.
+async fn greet(node: &Arc<Node>, list: &NodeList) {
+    let mut greetings = tokio::task::JoinSet::new();
+    for member in members(node, list) {
+        let node = Arc::clone(node);
+        greetings.spawn(async move { drop(pull::ask(&node, &member, "hello", &serde_json::json!({})).await) });
+    }
+    greetings.join_all().await;
+}
+
+/// Tells a peer that this node may have something for it, and how deep that may lie.
+pub(crate) async fn nudge(node: &Node, peer: &ListedNode, depth: Depth) {
+    let body = serde_json::json!({ "all": depth == Depth::All });
+    drop(pull::ask(node, peer, "behind", &body).await);
+}
+
+async fn pull_from(node: &Arc<Node>, peer: &ListedNode, depth: Depth) -> Option<()> {
+    let mut count = pull::news(node, peer).await?;
+    if depth == Depth::All {
+        count += pull::ranges(node, peer).await?;
+    }
+    if count > 0 {
+        crate::metrics::add(&node.metrics.pulled, count);
+        tracing::info!(count, "messages pulled from another node");
+    }
+    Some(())
 }

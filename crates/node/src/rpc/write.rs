@@ -31,6 +31,7 @@ use crate::store::messages::Inserted;
 use crate::store::messages::Message;
 use crate::store::messages::Move;
 use crate::store::messages::Scope;
+use crate::sync;
 
 /// What members of the swarm get: the method and the parameters as the client gave them.
 #[derive(Debug, Clone)]
@@ -47,6 +48,10 @@ pub(super) async fn everywhere(
     expiry: i64,
     local: impl Future<Output = Result<Value, StoreError>>,
 ) -> Answer {
+    // Before the work, so that no crash lies between a deletion and its memory.
+    if let Err(error) = sync::remember(node, &copy, origin).await {
+        return Answer::error(500, error.to_string());
+    }
     if origin != Origin::Client {
         // With an error the copy stays in the sender's queue.
         return local.await.map_or_else(|error| Answer::error(500, error.to_string()), Answer::ok);

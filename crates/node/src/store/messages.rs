@@ -304,49 +304,6 @@ pub fn count(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("SELECT count(*) FROM messages", [], |row| row.get(0))
 }
 
-/// One line of the list that a peer pulls.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    pub id: i64,
-    pub account: Account,
-    pub hash: String,
-    pub expiry: i64,
-}
-
-/// Up to `limit` messages with an id above `after`, in order.
-pub fn list(db: &Connection, after: i64, now: i64, limit: usize) -> rusqlite::Result<Vec<Listed>> {
-    let mut statement = db.prepare_cached(
-        "SELECT m.id, o.type, o.pubkey, m.hash, m.expiry FROM messages m JOIN owners o ON o.id = m.owner
-         WHERE m.id > ?1 AND m.expiry > ?2 ORDER BY m.id LIMIT ?3",
-    )?;
-    statement
-        .query_map(params![after, now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-            Ok(Listed {
-                id: row.get(0)?,
-                account: Account { prefix: row.get(1)?, key: row.get(2)? },
-                hash: row.get(3)?,
-                expiry: row.get(4)?,
-            })
-        })?
-        .collect()
-}
-
-/// Of these (hash, expiry) pairs those that are missing here; a later expiry of a known one is taken over.
-pub fn missing(db: &Connection, listed: &[(String, i64)]) -> rusqlite::Result<Vec<String>> {
-    let mut find = db.prepare_cached("SELECT expiry FROM messages WHERE hash = ?1")?;
-    let mut raise = db.prepare_cached("UPDATE messages SET expiry = ?2 WHERE hash = ?1")?;
-    let mut missing = Vec::new();
-    for (hash, expiry) in listed {
-        let known: Option<i64> = find.query_row([hash], |row| row.get(0)).optional()?;
-        match known {
-            None => missing.push(hash.clone()),
-            Some(known) if known < *expiry => drop(raise.execute(params![hash, expiry])?),
-            Some(_) => {}
-        }
-    }
-    Ok(missing)
-}
-
 /// These messages with their accounts, stopping before `max_size` bytes of data but giving at least one.
 pub fn fetch(
     db: &Connection,

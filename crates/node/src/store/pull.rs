@@ -120,7 +120,7 @@ pub fn prolong(db: &Connection, entries: &[Entry]) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// A message of somebody's that was here before `before` and lives beyond `until`, near a random place.
+/// A message that was here before `before` and lives beyond `until`, the first one from a random place on, around.
 pub fn sample(
     db: &Connection,
     near: &str,
@@ -132,10 +132,12 @@ pub fn sample(
         "SELECT m.hash, m.data, o.type, o.pubkey FROM messages m JOIN owners o ON o.id = m.owner
          WHERE m.hash >= ?1 AND m.timestamp < ?2 AND m.expiry > ?3 ORDER BY m.hash LIMIT 20",
     )?;
-    let mut rows = statement.query(params![near, before, until])?;
-    while let Some(row) = rows.next()? {
-        if ours(&Account { prefix: row.get(2)?, key: row.get(3)? }) {
-            return Ok(Some((row.get(0)?, row.get(1)?)));
+    for from in [near, ""] {
+        let mut rows = statement.query(params![from, before, until])?;
+        while let Some(row) = rows.next()? {
+            if ours(&Account { prefix: row.get(2)?, key: row.get(3)? }) {
+                return Ok(Some((row.get(0)?, row.get(1)?)));
+            }
         }
     }
     Ok(None)
@@ -173,6 +175,7 @@ pub fn set_cursor(db: &Connection, peer: &[u8; 32], cursor: &Cursor) -> rusqlite
 
 /// A name of this database that no other has.
 pub fn identity(db: &Connection) -> rusqlite::Result<String> {
-    db.prepare_cached("INSERT OR IGNORE INTO meta (name, value) VALUES ('identity', hex(randomblob(16)))")?.execute([])?;
+    db.prepare_cached("INSERT OR IGNORE INTO meta (name, value) VALUES ('identity', hex(randomblob(16)))")?
+        .execute([])?;
     db.prepare_cached("SELECT value FROM meta WHERE name = 'identity'")?.query_row([], |row| row.get(0))
 }

@@ -56,6 +56,30 @@ CREATE TRIGGER owner_without_revocations AFTER DELETE ON revoked FOR EACH ROW
 PRAGMA user_version = 2;
 ";
 
+/// What members of a swarm pull from each other.
+const V3: &str = "
+CREATE TABLE removals (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL UNIQUE,
+    type INTEGER NOT NULL,
+    pubkey BLOB NOT NULL,
+    method TEXT NOT NULL,
+    params TEXT NOT NULL,
+    made INTEGER NOT NULL,
+    until INTEGER NOT NULL
+);
+CREATE INDEX removals_account ON removals (pubkey, type, made);
+CREATE INDEX removals_until ON removals (until);
+CREATE TABLE cursors (
+    peer BLOB PRIMARY KEY,
+    of TEXT NOT NULL,
+    messages INTEGER NOT NULL,
+    removals INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 3;
+";
+
 /// Sets the pragmas and makes the tables if they are missing. At most 2,621,440 pages of 4 KiB, which is 10 GiB: when
 /// full, a store fails and says so.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -65,10 +89,10 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA max_page_count = 2621440;",
     )?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match version {
-        0 => connection.execute_batch(&format!("BEGIN; {V1} {V2} COMMIT;")),
-        1 => connection.execute_batch(&format!("BEGIN; {V2} COMMIT;")),
-        2 => Ok(()),
-        _ => Err(rusqlite::Error::InvalidQuery),
+    let steps = [V1, V2, V3];
+    match usize::try_from(version).ok().and_then(|done| steps.get(done..)) {
+        Some([]) => Ok(()),
+        Some(missing) => connection.execute_batch(&format!("BEGIN; {} COMMIT;", missing.concat())),
+        None => Err(rusqlite::Error::InvalidQuery),
     }
 }

@@ -26,6 +26,11 @@ impl Verdict {
         Some(Self { made: removal.made, call: request.call })
     }
 
+    /// Whether the call was made after this time.
+    pub(super) const fn is_after(&self, time: i64) -> bool {
+        self.made > time
+    }
+
     /// When the message ends by this call; none if the call took it away.
     fn end(&self, message: &Message) -> Option<i64> {
         let expiry = message.expiry;
@@ -55,6 +60,5 @@ fn covers(scope: Scope, message: &Message) -> bool {
 
 /// When the message ends by all of these; none if it is gone.
 pub(super) fn end(verdicts: &[Verdict], message: &Message) -> Option<i64> {
-    let ends = verdicts.iter().map(|verdict| verdict.end(message));
-    ends.fold(Some(message.expiry), |least, end| Some(least?.min(end?)))
+    verdicts.iter().try_fold(message.expiry, |least, verdict| Some(least.min(verdict.end(message)?)))
 }

@@ -5,6 +5,7 @@ mod api;
 mod bad_input;
 mod command_line;
 mod gateway;
+mod healing;
 mod network;
 mod relay;
 mod session;

@@ -1,0 +1,72 @@
+//! Keeps the calls that take messages away, and asks them about messages.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use zwiebel_crypto::hash::blake2b;
+use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_proto::storage_rpc::message_hash;
+
+use super::fate;
+use super::fate::Verdict;
+use crate::account::Account;
+use crate::limits;
+use crate::node::Node;
+use crate::rpc::call::StoreCall;
+use crate::rpc::run::Origin;
+use crate::rpc::write::Copy;
+use crate::store::StoreError;
+use crate::store::messages::Message;
+use crate::store::removals;
+use crate::store::removals::Removal;
+
+/// Calls that a member which missed them must run, however late.
+const KEPT: [&str; 7] =
+    ["delete", "delete_all", "delete_before", "expire", "expire_all", "revoke_subaccount", "unrevoke_subaccount"];
+
+/// Keeps a checked call if it is one of those that take something away.
+pub(crate) async fn remember(node: &Node, copy: &Copy, origin: Origin) -> Result<(), StoreError> {
+    let extends = copy.params.get("extend").and_then(Value::as_bool) == Some(true);
+    let account = ["pubkey", "pubKey"].iter().find_map(|name| copy.params.get(*name)?.as_str());
+    let Some(account) = account.and_then(Account::parse).filter(|_| KEPT.contains(&copy.method) && !extends) else {
+        return Ok(());
+    };
+    let made = if let Origin::Late { made } = origin { made } else { node.clock.now() };
+    let params = Value::Object(copy.params.clone()).to_string();
+    let digest = digest(copy.method, &params);
+    let removal = Removal { account, method: copy.method.to_owned(), params, made };
+    let until = made.saturating_add(limits::TTL_MAX);
+    node.store.run(move |db| removals::note(db, &digest, &removal, until)).await.map(drop)
+}
+
+/// The name of a removal.
+pub(super) fn digest(method: &str, params: &str) -> [u8; 32] {
+    blake2b(&[method.as_bytes(), b"\0", params.as_bytes()])
+}
+
+/// The removals of those accounts that have any.
+pub(super) async fn verdicts(
+    node: &Node,
+    accounts: impl Iterator<Item = Account>,
+) -> Option<BTreeMap<Account, Vec<Verdict>>> {
+    let mut accounts: Vec<Account> = accounts.collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let found = node.store.run(move |db| {
+        let each = accounts.into_iter().map(|account| Ok((account, removals::of(db, &account)?)));
+        each.filter(|of| of.as_ref().map_or(true, |(_, found)| !found.is_empty())).collect::<rusqlite::Result<Vec<_>>>()
+    });
+    let found = found.await.ok()?.into_iter();
+    Some(found.map(|(account, found)| (account, found.iter().filter_map(Verdict::read).collect())).collect())
+}
+
+/// Whether a message that a client stored at `made` has been taken away since.
+pub(crate) async fn was_taken_away(node: &Node, call: &StoreCall, made: i64) -> bool {
+    let Some(mut verdicts) = verdicts(node, std::iter::once(call.account)).await else { return false };
+    let Some(mut verdicts) = verdicts.remove(&call.account) else { return false };
+    verdicts.retain(|verdict| verdict.is_after(made));
+    let hash = message_hash(&call.account.to_bytes(), Namespace(call.namespace), &call.data).as_str().to_owned();
+    let StoreCall { namespace, timestamp, expiry, .. } = *call;
+    let message = Message { hash, namespace, timestamp, expiry, data: Vec::new() };
+    fate::end(&verdicts, &message).is_none_or(|end| end <= node.clock.now())
+}
