@@ -146,6 +146,9 @@ impl Engine {
         if new.blocked && !row.blocked {
             self.hide_typing(id);
         }
+        if new.profile_updated_s.unwrap_or(0) > contact.updated_s {
+            self.model.touched.insert(id); // the newer name is ours: it is written back
+        }
         if !known || new != row {
             self.model.put_contact(&mut self.out, id, new);
         }
