@@ -1,7 +1,10 @@
 //! Times in the reader's language and time zone, through the browser's `Intl`. Everything in Unix ms.
 
+use std::cell::RefCell;
+
 use js_sys::Array;
 use js_sys::Date;
+use js_sys::Function;
 use js_sys::Intl::DateTimeFormat;
 use js_sys::Intl::NumberFormat;
 use js_sys::Object;
@@ -11,6 +14,7 @@ use wasm_bindgen::JsValue;
 
 use crate::i18n;
 use crate::i18n::K;
+use crate::i18n::Lang;
 use crate::i18n::t;
 
 const DAY_MS: f64 = 86_400_000.0;
@@ -123,9 +127,25 @@ fn options(pairs: &[(&str, &str)]) -> Object {
     wanted
 }
 
-fn format(ms: u64, pairs: &[(&str, &str)]) -> String {
-    let formatter = DateTimeFormat::new(&locales(), &options(pairs));
-    let text = formatter.format().call1(&JsValue::UNDEFINED, &date(ms));
+/// What a formatter is made from.
+type Form = &'static [(&'static str, &'static str)];
+
+thread_local! {
+    /// Making a formatter takes a hundred times as long as using it, and there are only a few.
+    static FORMATTERS: RefCell<Vec<(Lang, Form, Function)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn format(ms: u64, form: Form) -> String {
+    let lang = i18n::current();
+    let formatter = FORMATTERS.with_borrow_mut(|known| {
+        if let Some((.., formatter)) = known.iter().find(|(of, made_from, _)| (*of, *made_from) == (lang, form)) {
+            return formatter.clone();
+        }
+        let formatter: Function = DateTimeFormat::new(&locales(), &options(form)).format().unchecked_into();
+        known.push((lang, form, formatter.clone()));
+        formatter
+    });
+    let text = formatter.call1(&JsValue::UNDEFINED, &date(ms));
     text.ok().and_then(|text| text.as_string()).unwrap_or_default()
 }
 
@@ -136,6 +156,6 @@ fn locales() -> Array {
         .and_then(|navigator| Reflect::get(&navigator, &JsValue::from_str("language")))
         .ok()
         .and_then(|tag| tag.dyn_into::<js_sys::JsString>().ok().map(String::from))
-        .filter(|tag| i18n::Lang::of_tag(tag) == Some(lang));
+        .filter(|tag| Lang::of_tag(tag) == Some(lang));
     Array::of1(&JsValue::from_str(region.as_deref().unwrap_or(lang.tag())))
 }

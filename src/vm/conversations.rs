@@ -1,5 +1,5 @@
 //! The list of conversations: one signal per row, so that a change redraws one row. What decides about a row's place is kept
-//! beside it, so that the order of a thousand rows is one sort and not a thousand subscriptions. Only the first part is drawn.
+//! beside it, so that the order of a thousand rows is one sort and not a thousand subscriptions. Only what is in view is drawn.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -14,8 +14,8 @@ use crate::i18n::K;
 use crate::i18n::t;
 use crate::text;
 
-/// How many rows are drawn at first, and how many more at a time.
-pub const STEP: usize = 40;
+/// How many rows are drawn before anybody knows how many fit.
+pub const FIRST_ROWS: usize = 16;
 
 /// All conversations.
 #[derive(Clone, Copy)]
@@ -25,11 +25,11 @@ pub struct Conversations {
     typing: RwSignal<BTreeSet<AccountId>>,
     /// What is being searched for.
     pub query: RwSignal<String>,
-    /// How many rows of the list may be drawn.
-    shown: RwSignal<usize>,
+    /// The rows that are in view: the first one, and how many.
+    pub window: RwSignal<(usize, usize)>,
     /// The rows of the list, in order, drawn or not.
     pub order: Memo<Vec<AccountId>>,
-    /// The first of them: those that are drawn.
+    /// Those of them that are drawn.
     pub drawn: Memo<Vec<AccountId>>,
     /// The message requests, newest first.
     pub requests: Memo<Vec<AccountId>>,
@@ -71,7 +71,7 @@ impl Conversations {
         let items = RwSignal::new(BTreeMap::<AccountId, ArcRwSignal<ConversationView>>::new());
         let heads = RwSignal::new(BTreeMap::<AccountId, Head>::new());
         let query = RwSignal::new(String::new());
-        let shown = RwSignal::new(STEP);
+        let window = RwSignal::new((0, FIRST_ROWS));
         let order = Memo::new(move |_| {
             let wanted = query.with(|query| query.trim().to_lowercase());
             let mut rows = heads.with(|heads| sorted(heads, |head| head.in_list));
@@ -82,7 +82,10 @@ impl Conversations {
             }
             rows
         });
-        let drawn = Memo::new(move |_| order.with(|order| order.iter().take(shown.get()).copied().collect()));
+        let drawn = Memo::new(move |_| {
+            let (from, count) = window.get();
+            order.with(|order| order.iter().skip(from).take(count).copied().collect())
+        });
         let requests = Memo::new(move |_| heads.with(|heads| sorted(heads, |head| head.request)));
         let blocked = Memo::new(move |_| {
             let mut rows = heads.with(|heads| sorted(heads, |head| head.blocked));
@@ -95,17 +98,14 @@ impl Conversations {
         });
         let unread_total = Memo::new(move |_| heads.with(|heads| heads.values().map(|head| head.counted).sum()));
         let typing = RwSignal::new(BTreeSet::new());
-        Self { items, heads, typing, query, shown, order, drawn, requests, blocked, unread_total }
+        Self { items, heads, typing, query, window, order, drawn, requests, blocked, unread_total }
     }
 
-    /// Lets one more part of the list be drawn; false if all of it is.
+    /// The row's place in the whole list, counted from one, while it is drawn.
     #[must_use]
-    pub fn draw_more(&self) -> bool {
-        let more = self.drawn.with_untracked(Vec::len) < self.order.with_untracked(Vec::len);
-        if more {
-            self.shown.update(|shown| *shown += STEP);
-        }
-        more
+    pub fn position(&self, with: &AccountId) -> Option<usize> {
+        let at = self.drawn.with(|drawn| drawn.iter().position(|row| row == with))?;
+        Some(self.window.get().0 + at + 1)
     }
 
     /// One conversation's own signal.
@@ -162,7 +162,6 @@ impl Conversations {
 
     pub(super) fn set_all(&self, views: Vec<ConversationView>) {
         self.typing.set(BTreeSet::new());
-        self.shown.set(STEP);
         let heads = views.iter().map(|view| (view.with, Head::of(view))).collect();
         self.items.set(views.into_iter().map(|view| (view.with, ArcRwSignal::new(view))).collect());
         self.heads.set(heads);

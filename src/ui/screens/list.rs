@@ -24,17 +24,28 @@ use crate::vm::SendState;
 use crate::vm::conversations;
 use crate::vm::route::Route;
 
-/// Rows are drawn this far below what is in view, in CSS pixels.
-const DRAW_AHEAD: f64 = 600.0;
+/// So many rows are drawn above and below what is in view.
+const AROUND: usize = 6;
+/// What is drawn moves by so many rows at once.
+const STEP: usize = 4;
+/// Between two rows (style/screens.css), in CSS pixels.
+const ROW_GAP: f64 = 2.0;
 
 /// The first pane.
 #[component]
 pub fn ListPane(app: App) -> AnyView {
     let query = app.conversations.query;
     let scroller = NodeRef::<html::Div>::new();
-    let rest = Memo::new(move |_| {
-        app.conversations.order.with(Vec::len).saturating_sub(app.conversations.drawn.with(Vec::len))
+    let length = Memo::new(move |_| app.conversations.order.with(Vec::len));
+    let above = move || app.conversations.window.get().0.min(length.get());
+    let below = move || length.get().saturating_sub(above() + app.conversations.drawn.with(Vec::len));
+    // Looks once the rows are there, and again whenever there are more or fewer.
+    Effect::new(move |_| {
+        length.track();
+        dom::after_paint(move || look(app, scroller));
     });
+    let resized = window_event_listener(ev::resize, move |_| look(app, scroller));
+    on_cleanup(move || resized.remove());
     let count = Memo::new(move |_| u32::try_from(app.conversations.requests.with(Vec::len)).unwrap_or(u32::MAX));
     view! {
         <header class="list-head">
@@ -58,7 +69,7 @@ pub fn ListPane(app: App) -> AnyView {
                             query.set(String::new());
                         } else if event.key() == "ArrowDown" {
                             event.prevent_default();
-                            focus_row(0);
+                            focus_row(app, 0);
                         }
                     }
                 />
@@ -67,7 +78,7 @@ pub fn ListPane(app: App) -> AnyView {
                 {icons::Plus()}
             </button>
         </header>
-        <div node_ref=scroller class="list-scroll" on:scroll=move |_| draw_near(app, scroller)>
+        <div node_ref=scroller class="list-scroll" on:scroll=move |_| look(app, scroller)>
             <Show when=move || count.get().ne(&0)>
                 <button type="button" class="requests-banner" on:click=move |_| location::go(&Route::Requests)>
                     <span class="requests-sign">{icons::Inbox()}</span>
@@ -78,27 +89,46 @@ pub fn ListPane(app: App) -> AnyView {
                     {icons::ChevronRight()}
                 </button>
             </Show>
-            <ul class="rows" role="list" aria-label=t(K::Conversations) data-length=move || app.conversations.order.with(Vec::len).to_string() on:keydown=move |event| row_keys(app, &event)>
+            // Room for the rows that are not drawn, so that the scroll bar says how long the list is.
+            <div class="rows-above" style:height=move || room(above())></div>
+            <ul class="rows" role="list" aria-label=t(K::Conversations) data-length=move || length.get().to_string() on:keydown=move |event| row_keys(app, scroller, &event)>
                 <For each=move || app.conversations.drawn.get() key=|with| *with let:with>
                     <ConversationRow app=app with=with/>
                 </For>
             </ul>
-            // Room for the rows that are not drawn yet, so that the scroll bar says how long the list is.
-            <div class="rows-rest" style:height=move || format!("calc({} * (var(--row) + 2px))", rest.get())></div>
+            <div class="rows-below" style:height=move || room(below())></div>
             <ListEmpty app=app/>
         </div>
     }
     .into_any()
 }
 
-/// Draws more rows, a part per frame, until they reach beyond what is in view.
-fn draw_near(app: App, scroller: NodeRef<html::Div>) {
-    let Some(node) = scroller.get_untracked() else { return };
-    let Ok(Some(rest)) = node.query_selector(".rows-rest") else { return };
-    let below = rest.get_bounding_client_rect().top() - node.get_bounding_client_rect().bottom();
-    if below < DRAW_AHEAD && app.conversations.draw_more() {
-        dom::after_paint(move || draw_near(app, scroller));
+fn room(rows: usize) -> String {
+    format!("calc({rows} * (var(--row) + {ROW_GAP}px))")
+}
+
+/// Which rows are in view, and some around them, in steps so that not every pixel changes something.
+fn look(app: App, scroller: NodeRef<html::Div>) {
+    let Some(node) = scroller.try_get_untracked().flatten() else { return };
+    let Ok(Some(above)) = node.query_selector(".rows-above") else { return };
+    let height = row_height(&node);
+    let before = node.get_bounding_client_rect().top() - above.get_bounding_client_rect().top();
+    let from = whole(before / height).saturating_sub(AROUND) / STEP * STEP;
+    let count = whole(f64::from(node.client_height()) / height) + 2 * AROUND + STEP;
+    if app.conversations.window.get_untracked() != (from, count) {
+        app.conversations.window.set((from, count));
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before the conversion")]
+fn whole(rows: f64) -> usize {
+    rows.clamp(0.0, 1e6) as usize
+}
+
+/// All rows are equally high: two lines that never wrap.
+fn row_height(node: &web_sys::Element) -> f64 {
+    let row = node.query_selector(".row").ok().flatten().map(|row| row.get_bounding_client_rect().height());
+    row.filter(|height| *height > 0.0).unwrap_or(68.0) + ROW_GAP
 }
 
 /// What stands where no row is.
@@ -182,7 +212,10 @@ pub fn ConversationRow(app: App, with: AccountId) -> AnyView {
     let open = Memo::new(move |_| app.base.get() == Route::Chat(with));
     let typing = Memo::new(move |_| app.conversations.is_typing(&with));
     view! {
-        <li class="row" class:row-unread=move || view.with(|view| view.unread > 0 || view.marked_unread) data-testid="conversation" data-id=with.to_string()>
+        <li class="row" class:row-unread=move || view.with(|view| view.unread > 0 || view.marked_unread) data-testid="conversation" data-id=with.to_string()
+            aria-setsize=move || app.conversations.order.with(Vec::len).to_string()
+            aria-posinset=move || app.conversations.position(&with).map(|at| at.to_string())
+        >
             <a class="row-link" href=Route::Chat(with).to_string() aria-current=move || open.get().then_some("page")>
                 <Avatar app=app id=with/>
                 <span class="row-text">
@@ -250,25 +283,29 @@ fn state_sign(last: &Preview) -> Option<AnyView> {
     Some(view! { <span class="row-state">{sign}<span class="unseen">{t(word)}": "</span></span> }.into_any())
 }
 
-/// Arrow keys in the list. Whoever goes to the end of what is drawn has more drawn.
-fn row_keys(app: App, event: &ev::KeyboardEvent) {
-    let links = links();
-    let here = dom::focused().and_then(|focused| links.iter().position(|link| *link == focused));
-    let Some(here) = here else { return };
-    let last = links.len().saturating_sub(1);
+/// Arrow keys in the list. A row that is not drawn is first brought into view.
+fn row_keys(app: App, scroller: NodeRef<html::Div>, event: &ev::KeyboardEvent) {
+    let here = dom::focused()
+        .and_then(|focused| links().iter().position(|link| *link == focused))
+        .map(|at| at + app.conversations.window.get_untracked().0);
+    let (Some(here), Some(node)) = (here, scroller.get_untracked()) else { return };
+    let last = app.conversations.order.with_untracked(Vec::len).saturating_sub(1);
     let target = match event.key().as_str() {
-        "ArrowDown" => here + 1,
+        "ArrowDown" => (here + 1).min(last),
         "ArrowUp" => here.saturating_sub(1),
         "Home" => 0,
         "End" => last,
         _ => return,
     };
     event.prevent_default();
-    if target + 1 >= last && app.conversations.draw_more() {
-        dom::after_paint(move || focus_row(target));
-    } else {
-        focus_row(target);
+    if target == 0 {
+        node.set_scroll_top(0.0);
+    } else if target == last {
+        node.set_scroll_top(f64::from(node.scroll_height()));
     }
+    look(app, scroller);
+    // The rows are drawn after this turn.
+    dom::after_paint(move || focus_row(app, target));
 }
 
 fn links() -> Vec<web_sys::HtmlElement> {
@@ -276,8 +313,9 @@ fn links() -> Vec<web_sys::HtmlElement> {
     (0..found.length()).filter_map(|at| found.item(at)).filter_map(|node| node.dyn_into().ok()).collect()
 }
 
-fn focus_row(at: usize) {
-    if let Some(link) = links().get(at) {
+fn focus_row(app: App, at: usize) {
+    let from = app.conversations.window.get_untracked().0;
+    if let Some(link) = links().get(at.saturating_sub(from)) {
         let _ = link.focus();
     }
 }
