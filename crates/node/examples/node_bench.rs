@@ -1,6 +1,9 @@
-//! How fast a local network is: one line of JSON. `cargo run --release -p zwiebel-node --example node_bench`.
+//! How fast a local network is, and how near to what the machine can do: one line of JSON.
+//! `cargo run --profile native -p zwiebel-node --example node_bench`.
 //!
-//! `store`: straight to a node, copied to four others and confirmed by all. `onion`: `info` through three hops to a fourth node.
+//! `store`: 1 KiB straight to a node, copied to four others and confirmed by all; `retrieve`: one message back. `onion`: `info`
+//! through three hops to a fourth node. `info`: asked directly. `catch_up`: a member that missed 10,000 messages. The floor of the
+//! same run: a TLS echo of 1 KiB on an open connection, an SQLite insert of 1 KiB in a transaction of its own, one X25519 agreement.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a tool")]
 
@@ -11,6 +14,8 @@ use std::time::Instant;
 
 use zwiebel_node::local::Network;
 use zwiebel_node::local::Options;
+use zwiebel_node::store::messages;
+use zwiebel_node::store::messages::Message;
 use zwiebel_node::tls;
 use zwiebel_proto::account::Account;
 use zwiebel_proto::onion::Cipher;
@@ -18,12 +23,15 @@ use zwiebel_proto::onion::Destination;
 use zwiebel_proto::onion::Hop;
 use zwiebel_proto::onion::build;
 use zwiebel_proto::onion::node_payload;
+use zwiebel_proto::storage_rpc::MaxSize;
 use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::storage_rpc::info;
+use zwiebel_proto::storage_rpc::message_hash;
+use zwiebel_proto::storage_rpc::retrieve;
 use zwiebel_proto::storage_rpc::store;
 
-const WORKERS: usize = 16;
-const PER_WORKER: usize = 40;
+const WORKERS: usize = 8;
+const PER_WORKER: usize = 250;
 
 #[tokio::main]
 async fn main() {
@@ -44,87 +52,252 @@ async fn main() {
     let network = Arc::new(network);
     let http = tls::client().unwrap();
 
-    let stores = {
-        let (network, http) = (Arc::clone(&network), http.clone());
-        measure(move |n| {
-            let (network, http) = (Arc::clone(&network), http.clone());
-            async move { one_store(&network, &http, n).await }
-        })
-        .await
-    };
-    let onions = {
-        let network = Arc::clone(&network);
-        measure(move |n| {
-            let (network, http) = (Arc::clone(&network), http.clone());
-            async move { one_onion(&network, &http, n).await }
-        })
-        .await
-    };
-    let (store_rate, store_p50, store_p95) = stores;
-    let (onion_rate, onion_p50, onion_p95) = onions;
+    let bench = Bench { network: Arc::clone(&network), http };
+    let store = bench.measure(one_store).await;
+    let retrieve = bench.measure(one_retrieve).await;
+    let info = bench.measure(one_info).await;
+    let onion = bench.measure(one_onion).await;
+    let rss = zwiebel_node::metrics::resident_bytes().unwrap_or_default();
+    drop(bench);
+    let catch_up = catch_up(Arc::into_inner(network).unwrap()).await;
+    let floor = serde_json::json!({
+        "tls_echo": floor::tls_echo(folder.path()).await.as_json(),
+        "sqlite_insert": floor::sqlite_insert(folder.path()).as_json(),
+        "x25519": floor::x25519().as_json(),
+    });
     println!(
         "{}",
         serde_json::json!({
-            "start_ms": started.as_millis(), "store_per_s": store_rate, "store_p50_ms": store_p50,
-            "store_p95_ms": store_p95, "onion_per_s": onion_rate, "onion_p50_ms": onion_p50, "onion_p95_ms": onion_p95,
+            "start_ms": started.as_millis(), "store": store.as_json(), "retrieve": retrieve.as_json(),
+            "info": info.as_json(), "onion": onion.as_json(), "catch_up_10000_s": catch_up.as_secs_f64(),
+            "rss_bytes": rss, "floor": floor,
         })
     );
 }
 
-/// Runs the work in parallel: per second, median and 95th percentile in ms.
-async fn measure<F>(work: impl Fn(usize) -> F + Clone + Send + 'static) -> (u64, f64, f64)
-where
-    F: Future<Output = ()> + Send,
-{
-    let start = Instant::now();
-    let mut running = tokio::task::JoinSet::new();
-    for worker in 0..WORKERS {
-        let work = work.clone();
-        running.spawn(async move {
-            let mut times = Vec::with_capacity(PER_WORKER);
-            for n in 0..PER_WORKER {
-                let start = Instant::now();
-                work(worker * PER_WORKER + n).await;
-                times.push(start.elapsed());
-            }
-            times
-        });
+/// What was measured of one thing.
+struct Measured {
+    per_second: u64,
+    p50: Duration,
+    p99: Duration,
+}
+
+impl Measured {
+    fn new(mut times: Vec<Duration>, took: Duration) -> Self {
+        times.sort_unstable();
+        let at = |percent: usize| times[percent * (times.len() - 1) / 100];
+        let count = u64::try_from(times.len()).unwrap();
+        let per_second = count * 1_000_000 / u64::try_from(took.as_micros()).unwrap().max(1);
+        Self { per_second, p50: at(50), p99: at(99) }
     }
-    let mut times: Vec<Duration> = running.join_all().await.concat();
-    let rate = u64::try_from(times.len()).unwrap() * 1000 / u64::try_from(start.elapsed().as_millis()).unwrap().max(1);
-    times.sort_unstable();
-    let ms = |at: usize| (times[at * (times.len() - 1) / 100].as_secs_f64() * 10_000.0).round() / 10.0;
-    (rate, ms(50), ms(95))
+
+    fn as_json(&self) -> serde_json::Value {
+        let ms = |time: Duration| (time.as_secs_f64() * 100_000.0).round() / 100.0;
+        serde_json::json!({ "per_s": self.per_second, "p50_ms": ms(self.p50), "p99_ms": ms(self.p99) })
+    }
 }
 
-async fn one_store(network: &Network, http: &reqwest::Client, n: usize) {
-    let account = Account::from_seed16([1; 16]);
-    let id = zwiebel_node::account::Account::parse(&account.id().to_string()).unwrap();
-    let list = network.registry.list();
-    let entry = list.members(list.swarm_of(&id).unwrap()).next().unwrap();
-    let now = u64::try_from(network.clock.now()).unwrap();
-    let data = [n.to_le_bytes().as_slice(), &[7; 600]].concat();
-    let body = store(&account.id(), &data, 86_400_000, now, Namespace::MESSAGES).to_string();
-    let url = format!("https://{}:{}/storage_rpc/v1", entry.ip, entry.port);
-    let answer = http.post(url).body(body).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let body = answer.text().await.unwrap();
-    assert!(!body.contains("failed"), "{body}");
+#[derive(Clone)]
+struct Bench {
+    network: Arc<Network>,
+    http: reqwest::Client,
 }
 
-async fn one_onion(network: &Network, http: &reqwest::Client, n: usize) {
+impl Bench {
+    /// Runs the work in parallel.
+    async fn measure<F>(&self, work: impl Fn(Self, usize) -> F + Clone + Send + 'static) -> Measured
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let start = Instant::now();
+        let mut running = tokio::task::JoinSet::new();
+        for worker in 0..WORKERS {
+            let (bench, work) = (self.clone(), work.clone());
+            running.spawn(async move {
+                let mut times = Vec::with_capacity(PER_WORKER);
+                for n in 0..PER_WORKER {
+                    let start = Instant::now();
+                    work(bench.clone(), worker * PER_WORKER + n).await;
+                    times.push(start.elapsed());
+                }
+                times
+            });
+        }
+        let times = running.join_all().await.concat();
+        Measured::new(times, start.elapsed())
+    }
+
+    /// Where a member of the test account's swarm listens.
+    fn entry(&self) -> String {
+        let id = owner();
+        let list = self.network.registry.list();
+        let entry = list.members(list.swarm_of(&id).unwrap()).next().unwrap();
+        format!("https://{}:{}/storage_rpc/v1", entry.ip, entry.port)
+    }
+
+    async fn ask(&self, body: String) -> String {
+        let answer = self.http.post(self.entry()).body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.network.clock.now()).unwrap()
+    }
+}
+
+fn account() -> Account {
+    Account::from_seed16([1; 16])
+}
+
+fn owner() -> zwiebel_node::account::Account {
+    zwiebel_node::account::Account::parse(&account().id().to_string()).unwrap()
+}
+
+async fn one_store(bench: Bench, n: usize) {
+    let data = [n.to_le_bytes().as_slice(), &[7; 1016]].concat();
+    let body = store(&account().id(), &data, 86_400_000, bench.now(), Namespace::MESSAGES).to_string();
+    let answer = bench.ask(body).await;
+    assert!(!answer.contains("failed"), "{answer}");
+}
+
+async fn one_retrieve(bench: Bench, _: usize) {
+    // The cheapest honest page: one message of a box that holds thousands.
+    let mut request = retrieve(&account(), Namespace::MESSAGES, None, MaxSize::Default, bench.now());
+    request["params"]["max_count"] = 1.into();
+    assert!(bench.ask(request.to_string()).await.contains("hash"));
+}
+
+async fn one_info(bench: Bench, _: usize) {
+    bench.ask(info().to_string()).await;
+}
+
+async fn one_onion(bench: Bench, n: usize) {
     let hops: Vec<Hop> = (0..4)
         .map(|hop| {
-            let node = network.node((n + hop) % 10 + 1).unwrap();
+            let node = bench.network.node((n + hop) % 10 + 1).unwrap();
             Hop { ed25519: node.keys.ed25519_public, x25519: node.keys.x25519_public }
         })
         .collect();
     let payload = node_payload(info().to_string().as_bytes());
     let (packet, key) =
         build(&hops[..3], &Destination::Node(hops[3]), &payload, Cipher::XChaCha20, &mut rand::rng()).unwrap();
-    let url = format!("http://{}/gw/v1/onion/{}", network.app_address, hex::encode(hops[0].ed25519.0));
-    let answer = http.post(url).body(packet).send().await.unwrap();
+    let url = format!("http://{}/gw/v1/onion/{}", bench.network.app_address, hex::encode(hops[0].ed25519.0));
+    let answer = bench.http.post(url).body(packet).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let body = answer.bytes().await.unwrap();
     assert_eq!(key.open(&body).unwrap().status, 200);
+}
+
+/// How long a member that was away takes to hold 10,000 messages of 1 KiB that it missed.
+async fn catch_up(mut network: Network) -> Duration {
+    const MISSED: usize = 10_000;
+    let (who, now) = (owner(), network.clock.now());
+    let list = network.registry.list();
+    let swarm = list.swarm_of(&who);
+    let members: Vec<usize> = (1..=network.size())
+        .filter(|number| list.find(&network.node(*number).unwrap().ed25519()).unwrap().swarm == swarm)
+        .collect();
+    network.stop_node(members[1]).await.unwrap();
+    let node = network.node(members[0]).unwrap();
+    let add = move |db: &rusqlite::Connection| {
+        for n in 0..MISSED {
+            let data = [n.to_le_bytes().as_slice(), &[9; 1016]].concat();
+            let hash = message_hash(&who.to_bytes(), Namespace::MESSAGES, &data).as_str().to_owned();
+            let message = Message { hash, namespace: 0, timestamp: now, expiry: now + 86_400_000, data };
+            messages::insert(db, &who, &message)?;
+        }
+        messages::count(db)
+    };
+    let wanted = node.store.run(add).await.unwrap();
+    let start = Instant::now();
+    network.start_node(members[1]).await.unwrap();
+    let late = network.node(members[1]).unwrap();
+    while late.store.run(messages::count).await.unwrap() < wanted {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let took = start.elapsed();
+    network.shut_down().await;
+    took
+}
+
+/// What the machine can do without any of our code.
+mod floor {
+    use std::path::Path;
+    use std::time::Instant;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use tokio::net::TcpStream;
+    use zwiebel_crypto::keys::X25519Secret;
+    use zwiebel_node::tls;
+
+    use super::Measured;
+
+    const TIMES: usize = 2_000;
+
+    fn each(mut work: impl FnMut(usize)) -> Measured {
+        let (start, mut times) = (Instant::now(), Vec::with_capacity(TIMES));
+        for n in 0..TIMES {
+            let start = Instant::now();
+            work(n);
+            times.push(start.elapsed());
+        }
+        Measured::new(times, start.elapsed())
+    }
+
+    pub(super) async fn tls_echo(folder: &Path) -> Measured {
+        let acceptor = tls::acceptor(folder).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let certificate = std::fs::read(folder.join("tls-cert.pem")).unwrap();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            let mut buffer = [0; 1024];
+            while stream.read_exact(&mut buffer).await.is_ok() {
+                stream.write_all(&buffer).await.unwrap();
+                stream.flush().await.unwrap();
+            }
+        });
+        let mut roots = rustls::RootCertStore::empty();
+        let pem = rustls::pki_types::pem::PemObject::from_pem_slice(&certificate).unwrap();
+        roots.add(pem).unwrap();
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+        let (start, mut times, mut buffer) = (Instant::now(), Vec::with_capacity(TIMES), [7; 1024]);
+        for _ in 0..TIMES {
+            let start = Instant::now();
+            stream.write_all(&buffer).await.unwrap();
+            stream.flush().await.unwrap();
+            stream.read_exact(&mut buffer).await.unwrap();
+            times.push(start.elapsed());
+        }
+        Measured::new(times, start.elapsed())
+    }
+
+    pub(super) fn sqlite_insert(folder: &Path) -> Measured {
+        let database = rusqlite::Connection::open(folder.join("floor.sqlite")).unwrap();
+        let table =
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE a (id INTEGER PRIMARY KEY, b BLOB);";
+        database.execute_batch(table).unwrap();
+        let mut insert = database.prepare("INSERT INTO a (b) VALUES (?1)").unwrap();
+        each(|n| assert_eq!(insert.execute([[u8::try_from(n % 256).unwrap(); 1024]]).unwrap(), 1))
+    }
+
+    pub(super) fn x25519() -> Measured {
+        let (own, other) =
+            (X25519Secret::generate(&mut rand::rng()), X25519Secret::generate(&mut rand::rng()).public());
+        each(|_| drop(own.agree(&other).unwrap()))
+    }
 }

@@ -8,6 +8,10 @@ pub const BODY: usize = 10 * 1024 * 1024;
 pub const PEER_BODY: usize = BODY + 64 * 1024;
 /// Largest message, decoded.
 pub const MESSAGE: usize = 76_800;
+/// What one account may keep on a node: bytes, each message counted with [`MESSAGE_OVERHEAD`] on top of its data.
+pub const ACCOUNT: i64 = 64 * 1024 * 1024;
+/// What a message costs beside its data.
+pub const MESSAGE_OVERHEAD: i64 = 200;
 /// Accounted bytes of one retrieve answer.
 pub const RETRIEVE: i64 = 7_800_000;
 /// Entries of a batch or sequence.

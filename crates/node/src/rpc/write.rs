@@ -83,6 +83,10 @@ pub async fn store(node: &Arc<Node>, mut call: StoreCall, mut copy: Copy, origin
     }
     let hash = message_hash(&call.account.to_bytes(), Namespace(call.namespace), &call.data).as_str().to_owned();
     let outbox = Namespace(call.namespace).class() == NamespaceClass::PublicOutbox;
+    // Members take what one of them has taken, so that they stay equal.
+    if origin == Origin::Client && !has_room(node, &call, &hash).await {
+        return Answer::error(400, "invalid request: the account keeps as much as it may");
+    }
     if outbox && origin == Origin::Client {
         outdate(node, &mut call, &hash).await;
         copy.params.insert("timestamp".to_owned(), call.timestamp.into());
@@ -114,6 +118,18 @@ pub async fn store(node: &Arc<Node>, mut call: StoreCall, mut copy: Copy, origin
         body.insert("hash".to_owned(), hash.into());
     }
     answer
+}
+
+/// Whether the account may keep this message, too. In a public outbox it takes another's place.
+async fn has_room(node: &Node, call: &StoreCall, hash: &str) -> bool {
+    if Namespace(call.namespace).class() == NamespaceClass::PublicOutbox {
+        return true;
+    }
+    let size = i64::try_from(call.data.len()).unwrap_or(i64::MAX).saturating_add(limits::MESSAGE_OVERHEAD);
+    let (account, hash) = (call.account, hash.to_owned());
+    let job = node.store.run(move |db| messages::has_room(db, &account, &hash, size, limits::ACCOUNT));
+    // A broken database says so when it is asked to insert.
+    job.await.unwrap_or(true)
 }
 
 /// What a client stores in a public outbox takes the place of what is there, though its clock may be behind that of the device

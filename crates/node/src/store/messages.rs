@@ -83,6 +83,18 @@ pub fn insert(db: &Connection, account: &Account, message: &Message) -> rusqlite
     Ok(Inserted::New)
 }
 
+/// Whether the account may keep so many bytes more. What is here already takes no room.
+pub fn has_room(db: &Connection, account: &Account, hash: &str, bytes: i64, limit: i64) -> rusqlite::Result<bool> {
+    let kept: Option<i64> = db
+        .prepare_cached("SELECT bytes FROM owners WHERE pubkey = ?2 AND type = ?1")?
+        .query_row(params![account.prefix, account.key], |row| row.get(0))
+        .optional()?;
+    if kept.unwrap_or(0).saturating_add(bytes) <= limit {
+        return Ok(true);
+    }
+    db.prepare_cached("SELECT 1 FROM messages WHERE hash = ?1")?.exists([hash])
+}
+
 /// Makes sure that the account has a row.
 pub(super) fn add_owner(db: &Connection, account: &Account) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT OR IGNORE INTO owners (type, pubkey) VALUES (?1, ?2)")?

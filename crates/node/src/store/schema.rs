@@ -80,6 +80,17 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 3;
 ";
 
+/// What each account keeps, so that it can be limited. A message's overhead is [`crate::limits::MESSAGE_OVERHEAD`].
+const V4: &str = "
+ALTER TABLE owners ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE owners SET bytes = (SELECT coalesce(sum(length(data) + 200), 0) FROM messages WHERE owner = owners.id);
+CREATE TRIGGER message_counts AFTER INSERT ON messages FOR EACH ROW
+    BEGIN UPDATE owners SET bytes = bytes + length(new.data) + 200 WHERE id = new.owner; END;
+CREATE TRIGGER message_counts_no_more AFTER DELETE ON messages FOR EACH ROW
+    BEGIN UPDATE owners SET bytes = bytes - length(old.data) - 200 WHERE id = old.owner; END;
+PRAGMA user_version = 4;
+";
+
 /// Sets the pragmas and makes the tables if they are missing. At most 2,621,440 pages of 4 KiB, which is 10 GiB: when
 /// full, a store fails and says so.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -89,7 +100,7 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA max_page_count = 2621440;",
     )?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let steps = [V1, V2, V3];
+    let steps = [V1, V2, V3, V4];
     match usize::try_from(version).ok().and_then(|done| steps.get(done..)) {
         Some([]) => Ok(()),
         Some(missing) => connection.execute_batch(&format!("BEGIN; {} COMMIT;", missing.concat())),

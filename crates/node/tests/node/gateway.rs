@@ -149,3 +149,70 @@ async fn only_onion_packets_to_listed_guards_are_passed_on() {
     // Port 9 of this machine answers nobody: a packet that is right gets as far as that.
     assert_eq!(site.refused(&guard, packet).await, (504, "node-timeout".to_owned()));
 }
+
+#[tokio::test]
+async fn other_gateways_are_offered_named_in_the_policy_and_let_in() {
+    let (second, stranger) = ("https://second.example.org", "https://evil.example.org");
+    let folder = TempDir::new().unwrap();
+    let keys = Keys::from_seed([7; 32]);
+    let mut direct = listed(&keys, 22021, Some(SwarmId(0)));
+    direct.origin = Some("https://node.example.org:22021".to_owned());
+    let network = Network { id: "test".to_owned(), name: "Test".to_owned(), kind: NetworkKind::Own };
+    let gateway = Gateway::new(Registry::new(NodeList::new([direct])), network, folder.path().to_owned()).unwrap();
+    let gateway = gateway.with_private_addresses(true).with_gateways(vec![second.to_owned()]).with_direct_nodes(true);
+    let router = gateway::router(Arc::new(gateway));
+    let send = async |method: &str, path: &str, origin: &str| {
+        let request = Request::builder().method(method).uri(path).header("origin", origin).body(Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    };
+    let allowed = |answer: &axum::response::Response| answer.headers().get("access-control-allow-origin").cloned();
+
+    let answer = send("GET", "/gw/v1/nodes", second).await;
+    assert_eq!(allowed(&answer).unwrap(), second);
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains(&format!("connect-src 'self' {second} https://node.example.org:22021; manifest-src")));
+    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    let directory: Directory = serde_json::from_slice(&body).unwrap();
+    assert_eq!(directory.gateways, [second]);
+    assert_eq!(directory.nodes[0].origin.as_deref(), Some("https://node.example.org:22021"));
+
+    let guard = format!("/gw/v1/onion/{}", hex::encode(keys.ed25519_public.0));
+    let asked = send("OPTIONS", &guard, second).await;
+    assert_eq!((asked.status().as_u16(), allowed(&asked).unwrap().to_str().unwrap()), (204, second));
+    let refused = send("OPTIONS", &guard, stranger).await;
+    assert_eq!((refused.status().as_u16(), allowed(&refused)), (404, None));
+    assert_eq!(allowed(&send("GET", "/gw/v1/nodes", stranger).await), None);
+    assert_eq!(allowed(&send("GET", "/", second).await), None, "the app itself is for its own origin");
+}
+
+#[tokio::test]
+async fn private_addresses_low_ports_and_the_gateway_itself_are_no_targets() {
+    let folder = TempDir::new().unwrap();
+    let node = |n: u8, ip: [u8; 4], port| {
+        let keys = Keys::from_seed([n; 32]);
+        let listed = listed(&keys, port, Some(SwarmId(0)));
+        zwiebel_node::registry::ListedNode { ip: ip.into(), ..listed }
+    };
+    let nodes = [
+        node(1, [8, 8, 4, 4], 22021),
+        node(2, [127, 0, 0, 1], 22021),
+        node(3, [10, 0, 0, 1], 22021),
+        node(4, [169, 254, 169, 254], 22021),
+        node(5, [8, 8, 4, 4], 25),
+        node(6, [8, 8, 8, 8], 22021),
+        node(7, [0, 0, 0, 0], 0),
+    ];
+    let network = Network { id: "test".to_owned(), name: "Test".to_owned(), kind: NetworkKind::Session };
+    let gateway = Gateway::new(Registry::new(NodeList::new(nodes)), network, folder.path().to_owned()).unwrap();
+    let router = gateway::router(Arc::new(gateway.with_own_address(([8, 8, 8, 8], 22021).into())));
+    let request = Request::get("/gw/v1/nodes").body(Body::empty()).unwrap();
+    let answer = router.clone().oneshot(request).await.unwrap();
+    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    let directory: Directory = serde_json::from_slice(&body).unwrap();
+    assert_eq!(directory.nodes.iter().map(|node| node.ip.as_str()).collect::<Vec<_>>(), ["8.8.4.4"]);
+    for n in 2..=7 {
+        let path = format!("/gw/v1/onion/{}", hex::encode(Keys::from_seed([n; 32]).ed25519_public.0));
+        let answer = router.clone().oneshot(Request::post(path).body(Body::from("x")).unwrap()).await.unwrap();
+        assert_eq!(answer.headers()["x-gateway-error"], "unknown-node", "{n}");
+    }
+}

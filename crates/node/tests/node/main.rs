@@ -6,6 +6,7 @@ mod bad_input;
 mod command_line;
 mod gateway;
 mod healing;
+mod limits;
 mod network;
 mod relay;
 mod session;
