@@ -1,10 +1,10 @@
 //! A conversation with Echo: two engines outside the browser, through the gateway and three hops of real nodes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use zwiebel_engine::input::Command;
@@ -41,6 +41,37 @@ impl Behaviour for Talker {
             ViewEvent::Timeline { messages, .. } => {
                 messages.into_iter().for_each(|message| drop(self.seen.send(message)));
                 Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Writes again whenever it is answered, and tells how long each answer took.
+struct Chatter {
+    to: AccountId,
+    sent: Option<Instant>,
+    answered: mpsc::UnboundedSender<Duration>,
+}
+
+impl Chatter {
+    fn say(&mut self) -> Command {
+        self.sent = Some(Instant::now());
+        Command::SendText { to: self.to, body: "And another one".to_owned(), quote: None }
+    }
+}
+
+impl Behaviour for Chatter {
+    fn on_event(&mut self, event: ViewEvent) -> Vec<Command> {
+        match event {
+            ViewEvent::Ready(ready) if ready.account.is_none() => {
+                let create = Command::CreateAccount { display_name: "Chatter".to_owned() };
+                vec![create, Command::OpenConversation { with: self.to }, self.say()]
+            }
+            ViewEvent::Message { message, .. } if !message.outgoing => {
+                let Some(sent) = self.sent.take() else { return Vec::new() };
+                let _ = self.answered.send(sent.elapsed());
+                vec![self.say()]
             }
             _ => Vec::new(),
         }
@@ -89,6 +120,39 @@ async fn echo_accepts_a_stranger_and_answers_with_the_same_text() {
     assert_eq!(answer.body, "Is anybody there? 🧅\nSecond line");
     assert!(answer.quote.is_some_and(|quote| quote.outgoing && quote.text.is_some()));
 
+    let _ = stop.send(());
+    running.await.unwrap();
+    echo.stop().await;
+    network.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_come_at_once() {
+    const ROUNDS: usize = 15;
+    let folder = tempfile::tempdir().unwrap();
+    let network = network(&folder.path().join("net")).await;
+    let gateway = format!("http://{}", network.app_address);
+    let echo = echo::spawn(&gateway, &folder.path().join("echo")).await.unwrap();
+    let (answered, mut answers) = mpsc::unbounded_channel();
+    let chatter = Chatter { to: echo.account_id, sent: None, answered };
+    let driver = Driver::open(chatter, &gateway, &folder.path().join("chatter")).unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let running = tokio::spawn(driver.run(stopped));
+    let rounds = async {
+        let mut took = Vec::new();
+        while took.len() < ROUNDS {
+            took.push(answers.recv().await.expect("the chatter runs"));
+        }
+        took
+    };
+    let mut took = tokio::time::timeout(Duration::from_secs(90), rounds).await.expect("answers");
+    // The first ones are the way into the network.
+    took.drain(..5);
+    took.sort_unstable();
+    let median = took[took.len() / 2];
+    println!("there and back: median {median:?}, longest {:?}", took[took.len() - 1]);
+    // Two messages: a client that looks every two seconds takes longer. On a quiet machine it is a fraction of this.
+    assert!(median < Duration::from_millis(2_500), "{took:?}");
     let _ = stop.send(());
     running.await.unwrap();
     echo.stop().await;

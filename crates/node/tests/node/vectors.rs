@@ -40,16 +40,28 @@ impl Rig {
 
     /// A call with the signature of this case; its answer for the node itself.
     async fn signed(&self, method: &str, case: &str, mut params: Value) -> Value {
-        let all = &self.storage["rpc_signatures"];
-        let cases = all["cases"].as_array().unwrap();
-        let found = cases.iter().find(|one| one["method"] == method && one["case"].as_str().unwrap().starts_with(case));
-        params["signature"] = found.unwrap()["signature_b64"].clone();
-        params["pubkey_ed25519"] = all["account"]["ed25519_pk_hex"].clone();
+        params["signature"] = self.signature(method, case);
+        params["pubkey_ed25519"] = self.storage["rpc_signatures"]["account"]["ed25519_pk_hex"].clone();
         self.call(method, params).await
     }
 
+    /// The same for the group.
+    async fn signed_by_group(&self, method: &str, case: &str, mut params: Value) -> Value {
+        params["signature"] = self.signature(method, case);
+        params["pubkey"] = self.storage["rpc_signatures"]["group"]["id"].clone();
+        self.call(method, params).await
+    }
+
+    fn signature(&self, method: &str, case: &str) -> Value {
+        let cases = self.storage["rpc_signatures"]["cases"].as_array().unwrap();
+        let found = cases.iter().find(|one| one["method"] == method && one["case"].as_str().unwrap().starts_with(case));
+        found.unwrap()["signature_b64"].clone()
+    }
+
     async fn call(&self, method: &str, mut params: Value) -> Value {
-        params["pubkey"] = self.storage["rpc_signatures"]["account"]["session_id"].clone();
+        if params.get("pubkey").is_none() {
+            params["pubkey"] = self.storage["rpc_signatures"]["account"]["session_id"].clone();
+        }
         let body = json!({"method": method, "params": params}).to_string();
         let request = Request::post("/storage_rpc/v1").body(Body::from(body)).unwrap();
         let answer = http::router(Arc::clone(&self.node)).oneshot(request).await.unwrap();
@@ -133,4 +145,17 @@ async fn expiries_follow_the_vectors() {
     let raised = json!({"expiry": [day, two_days], "messages": both, "extend": true});
     let own = rig.signed("expire", "extend, two", raised).await;
     rig.confirmed(&own, "expire", "two expiries");
+}
+
+#[tokio::test]
+async fn revocations_follow_the_vectors() {
+    let rig = Rig::new();
+    let token = rig.storage["rpc_signatures"]["subaccount"]["token_b64"].clone();
+    let own = rig.signed_by_group("revoke_subaccount", "one token", json!({"timestamp": NOW, "revoke": [token]})).await;
+    rig.confirmed(&own, "revoke_subaccount", "one token");
+    let told = rig.signed_by_group("revoked_subaccounts", "", json!({"timestamp": NOW})).await;
+    assert_eq!(told["revoked_subaccounts"], json!([token]));
+    let own =
+        rig.signed_by_group("unrevoke_subaccount", "one token", json!({"timestamp": NOW, "unrevoke": token})).await;
+    assert_eq!(own["count"], 1);
 }

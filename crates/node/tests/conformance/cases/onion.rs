@@ -222,29 +222,38 @@ fn servers() -> Vec<Case> {
         ("path with a query", "example.org", "https", "/oxen/v4/lsrpc?x=/lsrpc"),
         ("path that does not end right", "example.org", "https", "/oxen/v4/other"),
         ("protocol", "example.org", "gopher", "/oxen/v4/lsrpc"),
+        ("no host", "", "https", "/oxen/v4/lsrpc"),
+        ("somebody's password", "user@example.org", "https", "/oxen/v4/lsrpc"),
         ("loopback", "127.0.0.1", "https", "/oxen/v4/lsrpc"),
         ("link-local", "169.254.169.254", "https", "/oxen/v4/lsrpc"),
         ("private", "10.0.0.1", "https", "/oxen/v4/lsrpc"),
         ("IPv6 loopback", "[::1]", "https", "/oxen/v4/lsrpc"),
         ("loopback in disguise", "0x7f.1", "https", "/oxen/v4/lsrpc"),
     ];
-    let table = table.into_iter().map(|(name, host, protocol, target)| {
+    let refused = table.into_iter().map(|(name, host, protocol, target)| {
         case(format!("onion/no way to servers: {name}"), move |c: Client| async move {
+            let json = json!({"host": host, "protocol": protocol, "target": target, "method": "POST",
+                "ephemeral_key": "11".repeat(32), "enc_type": "xchacha20"});
             let exit = c.any_node();
-            let to = Destination::Server {
-                host: host.to_owned(),
-                target: target.to_owned(),
-                protocol: protocol.to_owned(),
-                port: 443,
-                x25519: nobody().x25519,
-            };
-            // Sealed for the exit's layer, whose key the client keeps; from outside it is a 200 like any other.
-            let reply = post(&c, &exit, packet(std::slice::from_ref(&exit), &to, b"l2:{}e")).await;
-            assert_eq!(reply.status, 200, "{reply:?}");
-            assert!(!reply.raw.starts_with(b"Invalid"));
+            let reply = c.through(&c.path(2, &exit), &exit, &payload(b"x", &json.to_string()), Cipher::XChaCha20).await;
+            reply.refused(400, "Invalid url");
         })
     });
-    table.collect()
+    let malformed = [
+        json!({"host": 5, "target": "/oxen/v4/lsrpc"}),
+        json!({"host": "example.org"}),
+        json!({"host": "example.org", "target": "/oxen/v4/lsrpc", "port": 70_000}),
+    ];
+    let malformed = malformed.into_iter().map(|json| {
+        case(format!("onion/malformed server {json}"), move |c: Client| {
+            let layer = payload(b"x", &json.to_string());
+            async move {
+                let exit = c.any_node();
+                c.through(&[], &exit, &layer, Cipher::XChaCha20).await.refused(400, "Invalid json");
+            }
+        })
+    });
+    refused.chain(malformed).collect()
 }
 
 pub(crate) fn cases() -> Vec<Case> {
