@@ -143,7 +143,7 @@ fn deleted_conversation_is_hidden_and_a_declined_request_gone_on_both() {
     settle(&mut world, &[alice, second]);
 
     // A third device sees it the same way; old messages bring nothing back, new ones do.
-    world.run_for(5 * 60_000);
+    world.run_for(130_000);
     world.command(alice, Command::SetDisplayName("Alice".into()));
     world.command(alice, Command::SetBlocked { who: carol_id, blocked: true });
     settle(&mut world, &[alice, second]);

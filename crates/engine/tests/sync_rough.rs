@@ -3,16 +3,19 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64ct::{Base64, Encoding};
 use common::{befriend, second_device, send, settle};
 use zwiebel_crypto::aead::xchacha_seal;
 use zwiebel_crypto::hash::{blake2b, blake2b_keyed};
 use zwiebel_engine::batch::{Batch, BatchId, Op, Table};
-use zwiebel_engine::input::{Command, Input};
+use zwiebel_engine::input::{Command, CommitFailure, Input};
 use zwiebel_engine::view::{SyncProblem, SyncState};
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::config::{Config, Contacts, Priority, UserProfile};
-use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_proto::storage_rpc::{Namespace, message_hash};
 use zwiebel_testkit::node::{Behaviour, Stored};
 use zwiebel_testkit::world::World;
 
@@ -375,4 +378,83 @@ fn nothing_is_pushed_offline_or_while_restoring() {
     world.input(first, Input::Online(true));
     settle(&mut world, &[first, second]);
     assert_eq!(name(&world, first), name(&world, second));
+}
+
+/// The sequence number of a stored message of the own profile.
+fn seqno(own: &Account, data: &str) -> Option<i64> {
+    let data = Base64::decode_vec(data).unwrap();
+    let hash = message_hash(&own.id().to_bytes(), Namespace::USER_PROFILE, &data);
+    let mut config: Config<UserProfile> = Config::new();
+    let report = config.merge(own, &[(hash, data.as_slice())], 0);
+    (report.accepted.len() == 1).then(|| config.seqno())
+}
+
+#[test]
+fn no_number_is_used_for_two_versions() {
+    let mut world = World::new(74);
+    let (alice, id) = world.add_account("Alice");
+    settle(&mut world, &[alice]);
+    let own = account(&mut world, alice);
+    for after in 1..30 {
+        let life = world.clients[alice].shown.ready;
+        world.clients[alice].crash_after = Some(after);
+        rename(&mut world, alice, &format!("before {after}"));
+        let crashed = |w: &World| w.clients[alice].engine.is_none();
+        if world.run_until(3_000, crashed).is_some() {
+            world.run_until(2_000, |w| w.clients[alice].engine.is_some() && w.clients[alice].shown.ready != life + 1);
+        }
+        world.clients[alice].crash_after = None;
+        // Before the restarted device knows what became of its push, and while the next one is on its way.
+        rename(&mut world, alice, &format!("between {after}"));
+        world.run_for(300 + 8 * after);
+        rename(&mut world, alice, &format!("after {after}"));
+        settle(&mut world, &[alice]);
+        assert_eq!(name(&world, alice), format!("after {after}"));
+    }
+    let mut versions: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+    for (_, method, params) in &world.net.calls {
+        if method == "store" && params["namespace"] == 2 && params["pubkey"] == id.to_string() {
+            let data = params["data"].as_str().unwrap().to_owned();
+            versions.entry(seqno(&own, &data).unwrap()).or_default().insert(data);
+        }
+    }
+    assert!(versions.len() > 30);
+    assert!(versions.values().all(|texts| texts.len() == 1), "one version for each number");
+}
+
+#[test]
+fn nothing_is_pushed_before_the_network_was_asked() {
+    let mut world = World::new(75);
+    let (alice, _) = world.add_account("Alice");
+    settle(&mut world, &[alice]);
+    world.clients[alice].offline = true;
+    rename(&mut world, alice, "changed");
+    world.run_for(5_000);
+    world.clients[alice].offline = false;
+    world.net.delay_ms = (900, 900);
+    world.net.calls.clear();
+    world.restart(alice);
+    let called = |w: &World, what: &str| w.net.calls.iter().any(|(_, m, p)| m == what && p["namespace"] == 2);
+    assert!(world.run_until(20_000, |w| called(w, "retrieve")).is_some());
+    let waited = world.run_until(20_000, |w| called(w, "store"));
+    assert!(waited.is_some_and(|ms| ms >= 900), "{waited:?}");
+}
+
+#[test]
+fn nothing_is_pushed_before_its_dump_is_committed() {
+    let mut world = World::new(76);
+    let (alice, _) = world.add_account("Alice");
+    settle(&mut world, &[alice]);
+    rename(&mut world, alice, "changed");
+    world.run_for(50);
+    world.clients[alice].refuse_commits = Some(CommitFailure::Other);
+    let before = stores(&world);
+    for _ in 0..1_000 {
+        world.run_for(1);
+        world.input(alice, Input::Tick);
+    }
+    assert_eq!(stores(&world), before);
+    world.clients[alice].refuse_commits = None;
+    let pushed = |w: &World| stores(w) > before && w.clients[alice].shown.sync.state == SyncState::Synchronised;
+    assert!(world.run_until(20_000, pushed).is_some());
 }
