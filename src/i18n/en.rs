@@ -105,6 +105,8 @@ words! {
     PickLead: "Or begin a new one. Everything you write is encrypted on this device before it leaves.",
     Draft: "Draft:",
     Deleted: "Deleted message",
+    Attachment: "Attachment",
+    AttachmentOnly: "Attachment. Zwiebel cannot show these yet.",
     Pinned: "Pinned",
     Muted: "Muted",
     Blocked: "Blocked",

@@ -113,9 +113,13 @@ impl Engine {
             self.file_reaction(with, sender, reaction);
             return;
         }
-        let body: String = data.body.unwrap_or_default().chars().take(MAX_CHARS).collect();
+        let mut body: String = data.body.unwrap_or_default().chars().take(MAX_CHARS).collect();
         if body.trim().is_empty() {
-            return;
+            if data.attachments.is_empty() {
+                return;
+            }
+            // Filed without text, and shown as what cannot be shown yet: nothing disappears silently.
+            body.clear();
         }
         let id = MessageId { sent_ms, author: sender };
         if self.model.index.contains_key(&id) {

@@ -228,6 +228,7 @@ pub struct Preview {
 pub struct MessageView {
     pub id: MessageId,
     pub outgoing: bool,
+    /// Empty for a message that has only attachments, and for a deleted one.
     pub body: String,
     /// Deleted for everyone: only a marker is left.
     pub deleted: bool,

@@ -4,10 +4,15 @@
 mod common;
 
 use common::{befriend, send, send_and_arrive};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use zwiebel_engine::input::Command;
 use zwiebel_engine::view::{
     Connection, ConversationKind, MessageId, Refusal, RestoreStage, SendFailure, SendState, Settings,
 };
+use zwiebel_proto::account::Account;
+use zwiebel_proto::content::{Attachment, Content, DataMessage, Payload};
+use zwiebel_proto::envelope::seal_message;
 use zwiebel_testkit::node::Behaviour;
 use zwiebel_testkit::world::World;
 
@@ -370,4 +375,24 @@ fn script_tags_and_long_texts_stay_text() {
     let device = &world.clients[alice].shown;
     assert_eq!(device.refused, [Refusal::MessageTooLong, Refusal::EmptyMessage]);
     assert!(device.conversations[&bob_id].draft.len() < 100_000);
+}
+
+#[test]
+fn message_of_attachments_alone_is_there_without_text() {
+    let mut world = World::new(31);
+    let (alice, alice_id) = world.add_account("Alice");
+    world.run_for(3_000);
+    let mut rng = StdRng::seed_from_u64(31);
+    let stranger = Account::generate(&mut rng);
+    world.command(alice, Command::OpenConversation { with: stranger.id() });
+    for (attachments, sent_ms) in [(vec![Attachment::default()], world.now), (Vec::new(), world.now + 1)] {
+        let data = DataMessage { attachments, body: Some(" ".into()), ..DataMessage::default() };
+        let content = Content::new(sent_ms, Payload::Data(data));
+        let sealed = seal_message(&stranger, &alice_id, &content, &mut rng).expect("sealed");
+        world.net.inject(alice_id.to_bytes(), &sealed, world.now);
+    }
+    world.run_for(8_000);
+    let shown = &world.clients[alice].shown;
+    assert_eq!(shown.bodies(), [""], "the one with nothing in it is not shown");
+    assert_eq!(shown.conversations[&stranger.id()].unread, 1);
 }

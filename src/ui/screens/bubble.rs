@@ -121,6 +121,9 @@ fn text_of(body: &str, deleted: bool) -> AnyView {
     if deleted {
         return view! { <p class="body body-deleted">{t(K::Deleted)}</p> }.into_any();
     }
+    if body.is_empty() {
+        return view! { <p class="body body-deleted">{t(K::AttachmentOnly)}</p> }.into_any();
+    }
     let pieces = text::links::pieces(body)
         .into_iter()
         .map(|piece| match piece {
@@ -186,7 +189,11 @@ fn Quote(app: App, with: AccountId, quote: QuoteView) -> AnyView {
     let outgoing = quote.outgoing;
     let who = move || if outgoing { t(K::You).to_owned() } else { app.title(&with) };
     let known = quote.text.is_some();
-    let words = quote.text.unwrap_or_else(|| t(K::QuoteMissing).to_owned());
+    let words = match quote.text {
+        Some(text) if text.is_empty() => t(K::Attachment).to_owned(),
+        Some(text) => text,
+        None => t(K::QuoteMissing).to_owned(),
+    };
     view! {
         <button
             type="button"

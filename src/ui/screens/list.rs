@@ -261,6 +261,9 @@ fn preview(view: &ConversationView, open: bool) -> AnyView {
     }
     match &view.last {
         None => view! { <span class="row-quiet">{t(K::NoMessages)}</span> }.into_any(),
+        Some(last) if last.text.is_empty() && !last.deleted => {
+            view! { <em class="row-quiet">{t(K::Attachment)}</em> }.into_any()
+        }
         Some(last) if last.deleted => view! { <em class="row-quiet">{t(K::Deleted)}</em> }.into_any(),
         Some(last) => {
             let mine = last.outgoing && view.kind != crate::vm::ConversationKind::SelfNote;
