@@ -304,19 +304,18 @@ fn account_from_before_writes_its_rows_once_the_network_was_asked() {
     assert!(world.run_until(8_000, unread).is_some());
 }
 
-#[test]
-fn thousand_contacts_come_back_in_one_event() {
-    let mut world = World::new(71);
-    let (first, id) = world.add_account("Many");
-    world.run_for(3_000);
-    let own = account(&mut world, first);
-    world.clients[first].engine = None;
-    let mut contacts: Config<Contacts> = Config::new();
-    for n in 0..1_000_u16 {
-        let [a, b] = n.to_be_bytes();
+/// An account whose contacts another device left in the network, in order of their numbers; restored on a device.
+fn with_contacts(world: &mut World, count: u16) -> (usize, AccountId, Vec<AccountId>) {
+    let own = Account::from_seed16([77; 16]);
+    let person = |n: u16| {
         let mut seed = [3; 16];
-        (seed[0], seed[1]) = (a, b);
-        contacts.edit(&Account::from_seed16(seed).id(), |contact| {
+        seed[..2].copy_from_slice(&n.to_be_bytes());
+        Account::from_seed16(seed).id()
+    };
+    let ids: Vec<AccountId> = (0..count).map(person).collect();
+    let mut contacts: Config<Contacts> = Config::new();
+    for (n, id) in ids.iter().enumerate() {
+        contacts.edit(id, |contact| {
             contact.name = Some(format!("Person {n}"));
             (contact.approved, contact.approved_me, contact.created_s) = (true, true, 1_700_000_000);
             contact.priority = Priority(i64::from(n == 7));
@@ -324,16 +323,39 @@ fn thousand_contacts_come_back_in_one_event() {
     }
     let now = world.now;
     for (_, data) in contacts.push(&own).unwrap().unwrap().messages() {
-        world.net.inject_in(id.to_bytes(), Namespace::CONTACTS, data, now);
+        world.net.inject_in(own.id().to_bytes(), Namespace::CONTACTS, data, now);
     }
-    let phrase = own.phrase().to_string();
-    let second = world.add_client();
-    world.command(second, Command::RestoreAccount { phrase });
-    let all = |w: &World| w.clients[second].shown.conversations.len() == 1_000;
+    let device = world.add_client();
+    world.command(device, Command::RestoreAccount { phrase: own.phrase().to_string() });
+    (device, own.id(), ids)
+}
+
+#[test]
+fn thousand_contacts_come_back_in_one_event() {
+    let mut world = World::new(71);
+    let (device, ..) = with_contacts(&mut world, 1_000);
+    let all = |w: &World| w.clients[device].shown.conversations.len() == 1_000;
     assert!(world.run_until(5_000, all).is_some());
-    assert!(world.clients[second].shown.events < 40, "{} events", world.clients[second].shown.events);
-    settle(&mut world, &[second]);
-    assert_eq!(world.clients[second].shown.conversations.values().filter(|c| c.pinned).count(), 1);
+    assert!(world.clients[device].shown.events < 40, "{} events", world.clients[device].shown.events);
+    settle(&mut world, &[device]);
+    assert_eq!(world.clients[device].shown.conversations.values().filter(|c| c.pinned).count(), 1);
+}
+
+#[test]
+fn contacts_too_many_for_one_message_travel_in_parts() {
+    let mut world = World::new(77);
+    let (first, own, ids) = with_contacts(&mut world, 1_600);
+    settle(&mut world, &[first]);
+    let second = second_device(&mut world, first);
+    settle(&mut world, &[first, second]);
+    let before = world.net.held_in(&own.to_bytes(), Namespace::CONTACTS);
+    assert!(before.len() > 1, "in parts");
+    world.command(first, Command::SetNickname { who: ids[9], nickname: "Nine".into() });
+    let there = |w: &World| w.clients[second].shown.conversations[&ids[9]].nickname == "Nine";
+    assert!(world.run_until(20_000, there).is_some());
+    settle(&mut world, &[first, second]);
+    let after = world.net.held_in(&own.to_bytes(), Namespace::CONTACTS);
+    assert!(after.len() > 1 && after.iter().all(|hash| !before.contains(hash)), "the old parts are gone");
 }
 
 #[test]
@@ -355,7 +377,7 @@ fn polling_does_not_read_everything_again_at_a_new_member() {
         method == "retrieve" && params["namespace"] == 0 && params["pubkey"] == bob_key.as_str()
     };
     let asked: Vec<_> = world.net.calls[before..].iter().filter(messages).collect();
-    let members: std::collections::BTreeSet<usize> = asked.iter().map(|(n, ..)| *n).collect();
+    let members: BTreeSet<usize> = asked.iter().map(|(n, ..)| *n).collect();
     assert!(members.len() > 2, "the pair was drawn again");
     assert!(asked.iter().all(|(_, _, params)| params["last_hash"] != ""), "never from the start");
 }
