@@ -166,21 +166,28 @@ impl Directory {
 
     /// Takes from a seed's answer whatever is good and new.
     pub fn take(&self, directory: SignedDirectory, now: i64) {
-        self.take_quietly(directory, now);
-        self.finish(now);
+        if self.take_quietly(directory, now) {
+            self.finish(now);
+        }
     }
 
-    fn take_quietly(&self, directory: SignedDirectory, now: i64) {
-        if let Some(Err(error)) = directory.roster.map(|signed| self.add_roster(signed)) {
-            tracing::warn!(%error, "a list of nodes was not accepted");
+    /// Whether anything was new.
+    fn take_quietly(&self, directory: SignedDirectory, now: i64) -> bool {
+        let mut news = false;
+        match directory.roster.map(|signed| self.add_roster(signed)) {
+            Some(Ok(newer)) => news |= newer,
+            Some(Err(error)) => tracing::warn!(%error, "a list of nodes was not accepted"),
+            None => {}
         }
         for signed in directory.proofs {
-            if let Err(error) = self.add_proof(signed, now) {
-                tracing::debug!(%error, "an uptime proof was not accepted");
+            match self.add_proof(signed, now) {
+                Ok(newer) => news |= newer,
+                Err(error) => tracing::debug!(%error, "an uptime proof was not accepted"),
             }
         }
         let mut known = self.known();
         known.at = known.at.max(now);
+        news
     }
 
     fn add_roster(&self, signed: SignedRoster) -> Result<bool, RosterError> {
@@ -265,16 +272,15 @@ impl Known {
     }
 
     fn list(&self) -> NodeList {
-        let complaints = self.complaints();
-        NodeList::new(self.nodes().filter_map(|node| self.listed(node, &complaints)))
+        let missed = self.missed();
+        NodeList::new(self.nodes().filter_map(|node| self.listed(node, missed.get(node.ed25519.as_str()).copied())))
     }
 
-    fn listed(&self, node: &RosterNode, complaints: &BTreeMap<&str, Complaint>) -> Option<ListedNode> {
+    fn listed(&self, node: &RosterNode, missed_since: Option<i64>) -> Option<ListedNode> {
         let ed25519 = Ed25519Public(array_from_hex(&node.ed25519)?);
         let x25519 = ed25519.to_x25519()?;
         let proof = self.proofs.get(&ed25519.0).map(|(_, proof)| proof);
         let ip = proof.and_then(|proof| proof.ip.parse().ok()).unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let complaint = complaints.get(node.ed25519.as_str()).filter(|complaint| complaint.is_majority());
         Some(ListedNode {
             ed25519,
             x25519,
@@ -285,41 +291,25 @@ impl Known {
             seen: Seen {
                 proof: proof.map_or(0, |proof| proof.at),
                 version: proof.map(|proof| proof.version),
-                unreachable_since: complaint.map(|complaint| complaint.since),
+                unreachable_since: missed_since,
             },
         })
     }
 
-    /// What members with a fresh proof say of others.
-    fn complaints(&self) -> BTreeMap<&str, Complaint> {
+    /// Nodes that more than half of the members with a fresh proof miss, and since when they agree on that.
+    fn missed(&self) -> BTreeMap<&str, i64> {
         let oldest = self.at.saturating_sub(PROOF_LIFE);
-        let mut complaints: BTreeMap<&str, Complaint> = BTreeMap::new();
-        for (_, proof) in self.proofs.values().filter(|(_, proof)| proof.at >= oldest && self.lists(&proof.node)) {
-            for report in &proof.reports {
-                let complaint = complaints.entry(report.node.as_str()).or_default();
-                if report.passed {
-                    complaint.passed += 1;
-                } else {
-                    complaint.failed += 1;
-                    complaint.since = complaint.since.max(report.since);
-                }
-            }
+        let fresh = self.proofs.values().map(|(_, proof)| proof);
+        let voters: Vec<&Proof> = fresh.filter(|proof| proof.at >= oldest && self.lists(&proof.node)).collect();
+        let mut complaints: BTreeMap<&str, (usize, i64)> = BTreeMap::new();
+        for report in voters.iter().flat_map(|proof| &proof.reports) {
+            let (count, since) = complaints.entry(report.node.as_str()).or_default();
+            (*count, *since) = (*count + 1, (*since).max(report.since));
         }
-        complaints
-    }
-}
-
-/// What others found of one node.
-#[derive(Debug, Default)]
-struct Complaint {
-    passed: usize,
-    failed: usize,
-    since: i64,
-}
-
-impl Complaint {
-    const fn is_majority(&self) -> bool {
-        self.failed > self.passed
+        let has_vote = |node: &str| usize::from(voters.iter().any(|voter| voter.node == node));
+        // Nobody votes on himself.
+        complaints.retain(|node, (count, _)| *count * 2 > voters.len() - has_vote(node));
+        complaints.into_iter().map(|(node, (_, since))| (node, since)).collect()
     }
 }
 
@@ -396,19 +386,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = open(folder.path());
         directory.take_roster(roster(1, &[2, 3, 4, 5]), NOW).unwrap();
-        let says = |n, passed| {
-            proof(n, NOW, 7000 + u16::from(n), vec![Report { node: name(5), passed, since: NOW - 600_000 }])
+        let misses = |n| {
+            let report = Report { node: name(5), since: NOW - 60_000 * i64::from(n) };
+            proof(n, NOW, 7000 + u16::from(n), vec![report])
         };
         let since =
             |directory: &Directory| directory.registry().list().find(&key(5).public()).unwrap().seen.unreachable_since;
-        directory.take_proof(says(2, false), NOW).unwrap();
-        assert_eq!(since(&directory), Some(NOW - 600_000));
-        directory.take_proof(says(3, true), NOW).unwrap();
-        assert_eq!(since(&directory), None, "one against one");
-        directory.take_proof(says(4, false), NOW).unwrap();
-        assert_eq!(since(&directory), Some(NOW - 600_000));
-        directory.take_proof(says(9, true), NOW).unwrap();
-        directory.take_proof(says(10, true), NOW).unwrap();
-        assert!(since(&directory).is_some(), "strangers have no say");
+        directory.take_proof(proof(4, NOW, 7004, vec![]), NOW).unwrap();
+        directory.take_proof(proof(5, NOW, 7005, vec![]), NOW).unwrap();
+        directory.take_proof(misses(2), NOW).unwrap();
+        assert_eq!(since(&directory), None, "one of two");
+        directory.take_proof(misses(9), NOW).unwrap();
+        assert_eq!(since(&directory), None, "strangers have no say");
+        directory.take_proof(misses(3), NOW).unwrap();
+        assert_eq!(since(&directory), Some(NOW - 120_000), "two of three, since both have missed it");
+        directory.take_proof(proof(3, NOW + 1, 7003, vec![]), NOW).unwrap();
+        assert_eq!(since(&directory), None, "it is back for one of them");
     }
 }

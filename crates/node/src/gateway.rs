@@ -17,6 +17,7 @@ use std::sync::RwLock;
 use std::time::Duration;
 use std::time::Instant;
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -42,6 +43,7 @@ use crate::rate_limit::RateLimit;
 use crate::registry::ListedNode;
 use crate::registry::Registry;
 use crate::relay::is_public;
+use crate::serve::ClientIp;
 use crate::tls;
 use crate::tls::TlsError;
 
@@ -212,7 +214,10 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .with_state(gateway)
 }
 
-async fn nodes(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
+async fn nodes(State(gateway): State<Arc<Gateway>>, ip: Option<Extension<ClientIp>>, headers: HeaderMap) -> Response {
+    if ip.is_some_and(|Extension(ClientIp(ip))| !gateway.clients.allows(ip)) {
+        return forward::Refusal::RateLimit.into_response();
+    }
     match serde_json::to_vec(&gateway.directory()) {
         Ok(body) => {
             let tag = entity_tag(&body);

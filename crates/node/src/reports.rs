@@ -18,33 +18,21 @@ pub struct Reports(Mutex<BTreeMap<[u8; 32], Found>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Found {
-    /// What is told.
-    passed: bool,
-    since: i64,
     /// Failures in a row, and when the first of them was.
     failures: u32,
-    failing_since: i64,
+    since: i64,
 }
 
 impl Reports {
     /// Takes the result of one test of a node, made at this time (Unix ms).
     pub fn record(&self, node: &Ed25519Public, passed: bool, now: i64) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = all.entry(node.0).or_insert(Found { passed: true, since: now, failures: 0, failing_since: now });
         if passed {
-            if !found.passed {
-                (found.passed, found.since) = (true, now);
-            }
-            found.failures = 0;
+            all.remove(&node.0);
             return;
         }
-        if found.failures == 0 {
-            found.failing_since = now;
-        }
+        let found = all.entry(node.0).or_insert(Found { failures: 0, since: now });
         found.failures = found.failures.saturating_add(1);
-        if found.passed && found.failures >= FAILURES {
-            (found.passed, found.since) = (false, found.failing_since);
-        }
     }
 
     /// Forgets nodes that are no longer listed.
@@ -59,13 +47,12 @@ impl Reports {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&node.0).map_or(0, |found| found.failures)
     }
 
-    /// What is to be told.
+    /// The nodes that are missed: what is to be told.
     #[must_use]
-    pub fn all(&self) -> Vec<Report> {
+    pub fn missed(&self) -> Vec<Report> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter()
-            .map(|(node, found)| Report { node: hex::encode(node), passed: found.passed, since: found.since })
-            .collect()
+        let missed = all.iter().filter(|(_, found)| found.failures >= FAILURES);
+        missed.map(|(node, found)| Report { node: hex::encode(node), since: found.since }).collect()
     }
 }
 
@@ -76,15 +63,20 @@ mod tests {
     #[test]
     fn a_node_is_missed_after_three_failures_and_back_after_one_success() {
         let (reports, node) = (Reports::default(), Ed25519Public([1; 32]));
-        let told = || reports.all().first().map(|report| (report.passed, report.since));
+        let told = || reports.missed().first().map(|report| report.since);
         reports.record(&node, true, 10);
         reports.record(&node, false, 20);
         reports.record(&node, false, 30);
-        assert_eq!(told(), Some((true, 10)));
+        assert_eq!(told(), None);
         reports.record(&node, false, 40);
-        assert_eq!(told(), Some((false, 20)), "since the first failure");
+        assert_eq!(told(), Some(20), "since the first failure");
+        reports.keep(|_| true);
+        assert_eq!((told(), reports.failures(&node)), (Some(20), 3));
         reports.record(&node, true, 50);
-        assert_eq!(told(), Some((true, 50)));
+        assert_eq!((told(), reports.failures(&node)), (None, 0));
+        for at in 60..63 {
+            reports.record(&node, false, at);
+        }
         reports.keep(|_| false);
         assert_eq!(told(), None);
     }

@@ -166,19 +166,17 @@ pub struct Proof {
     pub version: [u16; 3],
     /// Unix ms.
     pub at: i64,
-    /// What it found when it tested others, by their keys.
+    /// Nodes that it could not reach when it tested them, or that did not hold what they must.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<Report>,
 }
 
-/// What one node found when it tested another.
+/// A node that another one misses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Ed25519, 64 lower-case hex digits.
     pub node: String,
-    /// Whether the last tests passed.
-    pub passed: bool,
-    /// Since when it has been so, Unix ms.
+    /// Since when, Unix ms.
     pub since: i64,
 }
 

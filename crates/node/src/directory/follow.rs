@@ -87,7 +87,7 @@ impl Follower {
             origin: announcement.origin.clone(),
             version: VERSION,
             at: now,
-            reports: announcement.reports.all(),
+            reports: announcement.reports.missed(),
         };
         if let Some((signed, last)) = self.directory.known().proofs.get(&key.0)
             && last.at > now.saturating_sub(ANNOUNCE_EVERY)

@@ -29,7 +29,7 @@ use crate::serve::ClientIp;
 
 /// What the gateway itself has to say; never about a node's behaviour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     Busy,
     /// The guard does not answer, or cannot be reached at all.
     NodeTimeout,

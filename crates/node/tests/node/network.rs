@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use serde_json::Value;
 use serde_json::json;
+use tempfile::TempDir;
 use zwiebel_node::keys::Keys;
 use zwiebel_node::local::Network;
+use zwiebel_node::local::Options;
 use zwiebel_node::peer::Outgoing;
 use zwiebel_node::peer::PeerError;
 use zwiebel_node::peer::Transport;
@@ -280,8 +282,8 @@ async fn errors_of_hops_have_the_known_texts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn seed_and_distinct_subnets_suit_clients_that_want_them() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let wanted = zwiebel_node::local::Options { distinct_subnets: true, ..options(folder.path()) };
+    let folder = TempDir::new().unwrap();
+    let wanted = Options { distinct_subnets: true, ..options(folder.path()) };
     let network = Network::start(&wanted).await.unwrap();
     let request = json!({"jsonrpc": "2.0", "method": "get_n_service_nodes", "params": {"active_only": true, "fields": {
         "public_ip": true, "storage_port": true, "pubkey_x25519": true, "pubkey_ed25519": true,
@@ -295,5 +297,46 @@ async fn seed_and_distinct_subnets_suit_clients_that_want_them() {
         nodes.iter().map(|node| node["public_ip"].as_str().unwrap().rsplit_once('.').unwrap().0.to_owned()).collect();
     assert_eq!((nodes.len(), subnets.len()), (10, 10));
     assert_eq!(nodes[0]["requested_unlock_height"], 0);
+    network.shut_down().await;
+}
+
+/// Every field of service-nodes 1.5, and what selects nodes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seed_answers_as_tools_of_the_public_network_expect() {
+    let folder = TempDir::new().unwrap();
+    let network = Network::start(&options(folder.path())).await.unwrap();
+    let http = tls::client().unwrap();
+    let ask = async |params: Value| {
+        let request = json!({"jsonrpc": "2.0", "id": "0", "method": "get_service_nodes", "params": params});
+        let url = format!("http://{}/json_rpc", network.seed_address);
+        let answer = http.post(url).body(request.to_string()).send().await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        answer["result"].clone()
+    };
+    let all = ask(json!({})).await;
+    for name in ["height", "target_height", "hardfork", "snode_revision", "block_hash", "status"] {
+        assert!(!all[name].is_null(), "{name}");
+    }
+    let nodes = all["service_node_states"].as_array().unwrap();
+    let fields = "service_node_pubkey pubkey_ed25519 pubkey_x25519 public_ip storage_port storage_lmq_port quorumnet_port \
+        swarm_id swarm active funded payable requested_unlock_height registration_height state_height \
+        last_reward_block_height storage_server_version lokinet_version service_node_version last_uptime_proof \
+        storage_server_reachable storage_server_first_unreachable storage_server_last_unreachable \
+        storage_server_last_reachable lokinet_reachable earned_downtime_blocks decommission_count contributors \
+        total_contributed staking_requirement operator_fee";
+    for (node, name) in nodes.iter().flat_map(|node| fields.split_whitespace().map(move |name| (node, name))) {
+        assert!(!node[name].is_null(), "{name}");
+        let swarm = node["swarm_id"].as_u64().unwrap();
+        assert_eq!(node["swarm"], format!("{swarm:x}"));
+    }
+    let top = all["block_hash"].clone();
+    assert_eq!(ask(json!({"poll_block_hash": top})).await["unchanged"], true);
+    let without = ask(json!({"fields": ["all", "-swarm_id"], "limit": -3, "active_only": true})).await;
+    let three = without["service_node_states"].as_array().unwrap();
+    assert!(three.len() == 3 && three.iter().all(|node| node["swarm_id"].is_null() && !node["swarm"].is_null()));
+    let one = ask(json!({"service_node_pubkeys": [nodes[4]["service_node_pubkey"]]})).await;
+    let one = one["service_node_states"].as_array().unwrap();
+    assert!(one.len() == 1 && one[0]["service_node_pubkey"] == nodes[4]["service_node_pubkey"]);
     network.shut_down().await;
 }
