@@ -8,6 +8,14 @@ pub mod config_multipart;
 pub mod config_unwrap;
 pub mod content_decode;
 pub mod envelope_open;
+#[cfg(feature = "node")]
+pub mod node_bencode;
+#[cfg(feature = "node")]
+pub mod node_json;
+#[cfg(feature = "node")]
+pub mod node_onion;
+#[cfg(feature = "node")]
+mod node_support;
 pub mod onion_outer;
 pub mod onion_peel;
 pub mod phrase;
@@ -31,6 +39,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("config_unwrap", config_unwrap::run),
     ("content_decode", content_decode::run),
     ("envelope_open", envelope_open::run),
+    #[cfg(feature = "node")]
+    ("node_bencode", node_bencode::run),
+    #[cfg(feature = "node")]
+    ("node_json", node_json::run),
+    #[cfg(feature = "node")]
+    ("node_onion", node_onion::run),
     ("onion_outer", onion_outer::run),
     ("onion_peel", onion_peel::run),
     ("phrase", phrase::run),

@@ -165,6 +165,7 @@ impl Running {
     /// Takes no more connections, lets requests at work end, then closes the store.
     pub async fn drain(mut self) {
         self.stopping.send_replace(true);
+        self.node.waits.close();
         while self.server.join_next().await.is_some() {}
         self.stop().await;
     }

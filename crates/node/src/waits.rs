@@ -24,6 +24,8 @@ struct Table {
     next: u64,
     accounts: HashMap<Account, Vec<Entry>>,
     open: usize,
+    /// The node is about to stop.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl Waits {
     pub fn open(self: &Arc<Self>, places: &[(Account, i16)]) -> Option<Wait> {
         let bell = Arc::new(Bell::default());
         let mut table = self.table();
-        if table.open.saturating_add(places.len()) > limits::WAITS {
+        if table.closed || table.open.saturating_add(places.len()) > limits::WAITS {
             return None;
         }
         let id = table.next;
@@ -84,6 +86,15 @@ impl Waits {
         }
     }
 
+    /// Ends all of them, and opens none any more: a node that stops need not keep anybody.
+    pub fn close(&self) {
+        let mut table = self.table();
+        table.closed = true;
+        for entry in table.accounts.values().flatten() {
+            entry.bell.end();
+        }
+    }
+
     /// How many are open.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -105,9 +116,7 @@ impl Table {
     fn add(&mut self, account: Account, entry: Entry) {
         let entries = self.accounts.entry(account).or_default();
         if entries.len() >= limits::WAITS_PER_ACCOUNT {
-            let oldest = entries.remove(0);
-            oldest.bell.over.store(true, Ordering::SeqCst);
-            oldest.bell.rung.notify_one();
+            entries.remove(0).bell.end();
         } else {
             self.open = self.open.saturating_add(1);
         }
@@ -122,6 +131,13 @@ impl Table {
         if entries.is_empty() {
             self.accounts.remove(account);
         }
+    }
+}
+
+impl Bell {
+    fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.rung.notify_one();
     }
 }
 
@@ -184,6 +200,16 @@ mod tests {
         assert_eq!(waits.len(), 3, "it was counted out already");
         drop((second, third));
         assert!(waits.is_empty());
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn node_that_stops_ends_them_all() -> Result<(), &'static str> {
+        let waits = Arc::new(Waits::default());
+        let (one, two) = (open(&waits, &[(account(1), 0)])?, open(&waits, &[(account(2), 0)])?);
+        waits.close();
+        assert!(!one.rung().await && !two.rung().await);
+        assert!(waits.open(&[(account(3), 0)]).is_none());
         Ok(())
     }
 

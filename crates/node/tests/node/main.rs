@@ -4,6 +4,7 @@
 mod api;
 mod bad_input;
 mod command_line;
+mod fuzzed;
 mod gateway;
 mod healing;
 mod limits;
@@ -14,3 +15,17 @@ mod subaccounts;
 mod support;
 mod vectors;
 mod waiting;
+
+// The same files that libFuzzer runs.
+#[allow(unreachable_pub, reason = "public over there")]
+#[path = "../../../../fuzz/src/node_bencode.rs"]
+mod node_bencode;
+#[allow(unreachable_pub, reason = "public over there")]
+#[path = "../../../../fuzz/src/node_json.rs"]
+mod node_json;
+#[allow(unreachable_pub, reason = "public over there")]
+#[path = "../../../../fuzz/src/node_onion.rs"]
+mod node_onion;
+#[allow(unreachable_pub, reason = "public over there")]
+#[path = "../../../../fuzz/src/node_support.rs"]
+mod node_support;
