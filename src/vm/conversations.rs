@@ -176,13 +176,19 @@ impl Conversations {
         let mut moved = Vec::new();
         let mut new = Vec::new();
         for view in views {
-            let head = Head::of(&view);
-            if self.heads.with_untracked(|heads| heads.get(&view.with) != Some(&head)) {
-                moved.push((view.with, head));
+            let (with, head) = (view.with, Head::of(&view));
+            let Some(known) = self.items.with_untracked(|items| items.get(&with).cloned()) else {
+                moved.push((with, head));
+                new.push((with, ArcRwSignal::new(view)));
+                continue;
+            };
+            let (changes, moves) = known.with_untracked(|known| (*known != view, Head::of(known) != head));
+            if moves {
+                moved.push((with, head));
             }
-            match self.items.with_untracked(|items| items.get(&view.with).cloned()) {
-                Some(known) => known.set(view),
-                None => new.push((view.with, ArcRwSignal::new(view))),
+            // A restore tells the same more than once: what stays the same redraws nothing.
+            if changes {
+                known.set(view);
             }
         }
         if !new.is_empty() {
