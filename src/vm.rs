@@ -199,6 +199,8 @@ impl App {
             ViewEvent::Typing { with, active } => self.conversations.set_typing(with, active),
             ViewEvent::Network(view) => self.network.set(view),
             ViewEvent::Sync(sync) => self.apply_sync(sync),
+            // Devices and safety numbers have no screen yet.
+            ViewEvent::Devices(_) | ViewEvent::SafetyNumber { .. } => {}
             ViewEvent::Refused(refusal) => self.apply_refusal(refusal),
             ViewEvent::Problem(problem) => self.problem.set(problem),
             ViewEvent::Erased => self.apply_erased(),

@@ -80,6 +80,10 @@ fn conversation(with: AccountId, name: &str, active_ms: u64) -> ConversationView
         accepted: true,
         expiry: vm::Expiry::Off,
         marked_unread: false,
+        protection: vm::Protection::Standard,
+        waits_for_keys: false,
+        unreadable: 0,
+        notices: Vec::new(),
     }
 }
 
@@ -95,6 +99,7 @@ fn app(conversations: Vec<ConversationView>) -> (Owner, App) {
         network: NetworkView::default(),
         restore: None,
         sync: vm::SyncView::default(),
+        devices: vm::DevicesView::default(),
     })));
     (owner, app)
 }

@@ -1,5 +1,6 @@
 //! What a person can ask for, applied to account, settings and conversations. Messages are in [`crate::talk`].
 
+use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::content::{Content, MAX_DISPLAY_NAME, Payload};
@@ -71,13 +72,32 @@ impl Engine {
             }
             Command::SetExpiry { with, expiry } => self.set_expiry(cx, with, expiry)?,
             Command::DismissSync => self.dismiss_sync(),
+            Command::ConfirmOnlyApp => self.secrecy_command(cx, None, |manager, m| manager.confirm_only_app(m)),
+            Command::RevokeDevice(id) => self.secrecy_command(cx, None, |manager, m| manager.revoke(DeviceId(id), m)),
+            Command::EndorseDevice(id) => self.secrecy_command(cx, None, |manager, m| manager.endorse(DeviceId(id), m)),
+            Command::SetVerified { who, verified } => {
+                self.secrecy_command(cx, Some(who), |manager, m| manager.set_verified(who, verified, m.now_ms));
+            }
+            Command::AcceptDevices { who } => {
+                self.secrecy_command(cx, Some(who), |manager, m| manager.accept_devices(who, m));
+            }
+            Command::Decide { who, give_up } => {
+                self.secrecy_command(cx, Some(who), |manager, m| manager.decide(who, give_up, m.now_ms));
+            }
+            Command::ShowSafetyNumber { with } => self.show_safety_number(with),
+            Command::DismissNotices { with } => {
+                self.secrecy_command(cx, Some(with), |manager, _| manager.dismiss_notices(&with));
+            }
             Command::AcceptRequest { from } => self.accept(cx, from)?,
             Command::DeclineRequest { from } => self.decline(cx, from),
             Command::SetBlocked { who, blocked } => self.set_blocked(who, blocked),
             Command::SetNickname { who, nickname } => self.set_nickname(who, &nickname),
             Command::SetPinned { with, pinned } => self.change_conversation(cx, with, |row| row.pinned = pinned),
             Command::SetMuted { with, muted } => self.change_conversation(cx, with, |row| row.muted = muted),
-            Command::DeleteConversation { with } => self.delete_conversation(with),
+            Command::DeleteConversation { with } => {
+                self.forget_secret(cx, with, None);
+                self.delete_conversation(with);
+            }
             Command::CreateAccount { .. }
             | Command::RestoreAccount { .. }
             | Command::EraseAccount
@@ -95,12 +115,13 @@ impl Engine {
         self.model.touched.insert(account.id()); // the note to self is hidden until it is opened
         self.model.account = Some(account);
         self.start_configs();
+        self.set_up_secrecy(cx, false);
         self.set_display_name(cx, display_name);
         self.live.poller.hurry(cx.now);
         Ok(())
     }
 
-    fn restore_account(&mut self, cx: &Cx<'_>, phrase: &str) -> Result<(), Refusal> {
+    fn restore_account(&mut self, cx: &mut Cx<'_>, phrase: &str) -> Result<(), Refusal> {
         if self.model.account.is_some() {
             return Err(Refusal::AccountExists);
         }
@@ -114,6 +135,7 @@ impl Engine {
         let restore = RestoreRow::default();
         Model::put_meta(&mut self.out, meta::RESTORE, &restore);
         self.model.restore = Some(restore);
+        self.set_up_secrecy(cx, true);
         self.emit_account();
         self.show_restore();
         self.live.poller.hurry(cx.now);
@@ -159,6 +181,8 @@ impl Engine {
         self.live.push = crate::jobs::push::Pushing::default();
         self.live.renew = crate::jobs::renew::Renewing::default();
         self.live.restore_shown = None;
+        self.zr1 = None;
+        self.live.reading = crate::jobs::outboxes::Reading::default();
         self.keep_network();
     }
 
@@ -239,7 +263,7 @@ impl Engine {
             let sent_ms = self.stamp(cx);
             let profile = Some(self.own_profile());
             let content = Content::new(sent_ms, Payload::RequestResponse { approved: true, profile });
-            self.queue(cx, Draft { to: who, what: Outgoing::Control, content, sync: None })?;
+            self.queue(cx, &Draft { to: who, what: Outgoing::Control, content, sync: None })?;
         }
         contact.approved = true;
         self.model.put_contact(&mut self.out, who, contact);

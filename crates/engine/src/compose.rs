@@ -10,6 +10,7 @@ use crate::expiry;
 use crate::model::rows::{OutboxRow, Outgoing, Sealed};
 use crate::outflow::Held;
 use crate::view::Refusal;
+use crate::zr1::Manager;
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
@@ -68,20 +69,29 @@ impl Engine {
         what: Outgoing,
         sent_ms: u64,
         data: DataMessage,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Option<u64>, Refusal> {
         let expiration = expiry::to_content(self.expiry_of(&to));
         let sync = DataMessage { profile: None, sync_target: Some(to), ..data.clone() };
         let sync = Content::new(sent_ms, Payload::Data(sync)).with_expiration(expiration);
         if self.model.own_id() == Some(to) {
-            return self.queue(cx, Draft { to, what, content: sync, sync: None });
+            return self.queue(cx, &Draft { to, what, content: sync, sync: None });
         }
         let data = DataMessage { profile: Some(self.own_profile()), ..data };
         let content = Content::new(sent_ms, Payload::Data(data)).with_expiration(expiration);
-        self.queue(cx, Draft { to, what, content, sync: Some(sync) })
+        self.queue(cx, &Draft { to, what, content, sync: Some(sync) })
+    }
+
+    /// Queues a draft, through the session manager if its recipient has ZR1 (forward-secrecy 3.1). Gives the number of
+    /// its outbox entry if it has one.
+    pub(crate) fn queue(&mut self, cx: &mut Cx<'_>, draft: &Draft) -> Result<Option<u64>, Refusal> {
+        if self.goes_secret(cx, draft) {
+            return self.queue_secret(cx, draft).map(|()| None);
+        }
+        self.queue_v1(cx, draft).map(Some)
     }
 
     /// Seals and queues. The entry is sent once the row is durable.
-    pub(crate) fn queue(&mut self, cx: &mut Cx<'_>, draft: Draft) -> Result<u64, Refusal> {
+    pub(crate) fn queue_v1(&mut self, cx: &mut Cx<'_>, draft: &Draft) -> Result<u64, Refusal> {
         let created_ms = self.network_now(cx);
         let own = self.model.own_id().ok_or(Refusal::NoAccount)?;
         let sealed = self.seal(cx, &draft.to, &draft.content)?;
@@ -101,7 +111,7 @@ impl Engine {
             }
             _ => MESSAGE_TTL_MS,
         };
-        let row = OutboxRow { to: draft.to, what: draft.what, sealed, ttl_ms, created_ms, failed: false, sync };
+        let row = OutboxRow { to: draft.to, what: draft.what.clone(), sealed, ttl_ms, created_ms, failed: false, sync };
         Ok(self.enqueue(row))
     }
 
@@ -113,7 +123,9 @@ impl Engine {
 
     fn seal(&self, cx: &mut Cx<'_>, to: &AccountId, content: &Content) -> Result<Sealed, Refusal> {
         let account = self.model.account.as_ref().ok_or(Refusal::NoAccount)?;
-        let data = envelope::seal_message(account, to, content, cx.rng).map_err(|error| match error {
+        let hint = self.zr1.as_ref().and_then(Manager::own_hint).filter(|_| *to != account.id());
+        let content = content.clone().with_hint(hint);
+        let data = envelope::seal_message(account, to, &content, cx.rng).map_err(|error| match error {
             envelope::SealError::TooLong => Refusal::MessageTooLong,
             _ => Refusal::UnusableAccountId,
         })?;

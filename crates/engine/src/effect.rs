@@ -13,6 +13,7 @@ pub struct RequestId(pub u64);
 /// One thing the engine asks its driver to do. The engine releases an effect only when the batch it depends on was
 /// reported committed, so a driver may carry out every effect at once, in order.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "few at a time, and moved once")]
 pub enum Effect {
     /// Write this atomically and durably, then answer `Input::Committed` or `Input::CommitFailed`.
     /// At most one commit is out at a time.

@@ -14,6 +14,7 @@ use crate::clock::{Monotone, NetworkClock};
 use crate::configs::Syncing;
 use crate::effect::{Effect, Poll};
 use crate::input::Input;
+use crate::jobs::outboxes::Reading;
 use crate::jobs::poll::Poller;
 use crate::jobs::push::Pushing;
 use crate::jobs::renew::Renewing;
@@ -26,6 +27,7 @@ use crate::outbox::Sending;
 use crate::outflow::{Held, Outflow};
 use crate::row::{self, RowError};
 use crate::view::{Connection, MessageId, NetworkView, ViewEvent};
+use crate::zr1::Manager;
 
 /// The shortest sleep.
 const SOON_MS: u64 = 50;
@@ -36,6 +38,9 @@ pub struct Config {
     /// The page was opened from a loopback or private address. Only then may the rule "hops in different /24 networks" be
     /// off, and only if every node's address is of that kind too.
     pub local_origin: bool,
+    /// Conversations renew their keys by themselves (ZR1) wherever the other side can. Without it the engine is one of
+    /// those others.
+    pub forward_secrecy: bool,
 }
 
 /// Why the engine cannot start from these rows.
@@ -52,6 +57,8 @@ pub struct Engine {
     pub(crate) config: Config,
     pub(crate) out: Outflow,
     pub(crate) model: Model,
+    /// The session manager of the account.
+    pub(crate) zr1: Option<Manager>,
     pub(crate) net: Network,
     pub(crate) live: Live,
     pub(crate) time: Monotone,
@@ -83,6 +90,7 @@ pub(crate) struct Live {
     pub(crate) syncing: Syncing,
     pub(crate) push: Pushing,
     pub(crate) renew: Renewing,
+    pub(crate) reading: Reading,
     /// When the next message disappears (engine time), as far as known.
     pub(crate) vanish_at: Option<u64>,
 }
@@ -111,6 +119,7 @@ impl Engine {
             config,
             out: Outflow::default(),
             model: Model::default(),
+            zr1: None,
             net: Network::default(),
             live: Live::default(),
             time: Monotone::default(),
@@ -130,6 +139,7 @@ impl Engine {
         for number in numbers {
             engine.live.sending.ready(number);
         }
+        engine.boot_secrecy(&rows, &mut cx)?;
         let ready = engine.ready_view();
         engine.live.shown_network = Some(ready.network.clone());
         engine.live.restore_shown = ready.restore;
@@ -204,6 +214,7 @@ impl Engine {
         self.run_bootstrap(cx);
         self.run_votes(cx);
         self.run_clock_check(cx);
+        self.run_secrecy(cx);
         self.run_outbox(cx);
         self.run_poller(cx);
         self.run_push(cx);
@@ -263,6 +274,7 @@ impl Engine {
             self.live.clock_check.wake_at(),
             self.outbox_wake_at(),
             self.poller_wake_at(),
+            self.secrecy_wake_at(),
             self.push_wake_at(),
             self.renew_wake_at(),
             self.live.vanish_at,
@@ -314,7 +326,9 @@ mod tests {
             rows.push(put(Table::Message, message_bytes(&id), &message));
         }
         let mut rng = rand::rngs::StdRng::seed_from_u64(1);
-        let mut engine = Engine::boot(Config { local_origin: true }, rows, 1_800_000_000_000, &mut rng).unwrap();
+        let mut engine =
+            Engine::boot(Config { local_origin: true, forward_secrecy: false }, rows, 1_800_000_000_000, &mut rng)
+                .unwrap();
         let Poll::Effect(Effect::Emit(ViewEvent::Ready(ready))) = engine.poll() else { panic!("Ready comes first") };
         assert_eq!(ready.conversations.first().unwrap().unread, 500);
         engine.handle(Input::Command(crate::input::Command::OpenConversation { with }), 1_800_000_000_001, &mut rng);

@@ -61,6 +61,7 @@ impl Engine {
             match envelope::open_message(account, &message.data) {
                 Ok(opened) => {
                     new = new.saturating_add(1);
+                    self.v1_arrived(cx, &opened);
                     self.file(cx, opened, hash, message.expiration);
                 }
                 Err(error) => tracing::debug!(%error, "a stored message was dropped"),
@@ -69,7 +70,7 @@ impl Engine {
         new
     }
 
-    fn file(&mut self, cx: &mut Cx<'_>, opened: Opened, hash: String, stored_until: u64) {
+    pub(crate) fn file(&mut self, cx: &mut Cx<'_>, opened: Opened, hash: String, stored_until: u64) {
         let Opened { sender, content, sent_ms } = opened;
         let after = expiry::from_content(content.expiration);
         let own = self.model.own_id() == Some(sender);

@@ -108,6 +108,23 @@ pub enum Command {
     /// The person saw [`crate::view::SyncProblem::Renewed`].
     DismissSync,
 
+    /// No other app uses this account: forward secrecy goes on. For a device that was dropped or revoked: join again.
+    ConfirmOnlyApp,
+    /// Take a device out of the account's list, for ever.
+    RevokeDevice([u8; 16]),
+    /// Vouch for a device that was added without an endorsement.
+    EndorseDevice([u8; 16]),
+    /// The person has compared the safety number, or takes that back.
+    SetVerified { who: AccountId, verified: bool },
+    /// What nobody has acknowledged may go to this contact's new devices.
+    AcceptDevices { who: AccountId },
+    /// A contact gives forward secrecy up ([`crate::view::Protection::Asking`]): write without it, or keep waiting.
+    Decide { who: AccountId, give_up: bool },
+    /// Answered by [`crate::view::ViewEvent::SafetyNumber`].
+    ShowSafetyNumber { with: AccountId },
+    /// The person saw the notices of a conversation.
+    DismissNotices { with: AccountId },
+
     /// Build a new path.
     NewPath,
 }

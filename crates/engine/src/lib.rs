@@ -21,6 +21,7 @@ mod outbox;
 mod outflow;
 mod present;
 mod row;
+mod secrecy;
 mod talk;
 mod wire;
 

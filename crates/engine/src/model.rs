@@ -41,6 +41,8 @@ pub(crate) struct Model {
     pub(crate) cursors: BTreeMap<(Ed25519Public, i16), CursorRow>,
     pub(crate) stamps: Stamps,
     pub(crate) orphans: Vec<Orphan>,
+    /// Contacts whose change the session manager has not been told.
+    pub(crate) unmet: BTreeSet<AccountId>,
     pub(crate) configs: Configs,
     /// Whose contact or conversation was changed in this step, and whether the profile was: see [`crate::configs`].
     pub(crate) touched: BTreeSet<AccountId>,
@@ -136,6 +138,7 @@ impl Model {
         out.put(Table::Contact, rows::account_bytes(&who), &row);
         self.contacts.insert(who, row);
         self.touched.insert(who);
+        self.unmet.insert(who);
     }
 
     pub(crate) fn put_conversation(&mut self, out: &mut Outflow, with: AccountId, row: ConversationRow) {
@@ -148,6 +151,7 @@ impl Model {
         if self.contacts.remove(who).is_some() {
             out.delete(Table::Contact, rows::account_bytes(who));
             self.touched.insert(*who);
+            self.unmet.insert(*who);
         }
     }
 

@@ -69,7 +69,12 @@ impl Sending {
 
 /// The hash a swarm will give to these bytes.
 pub(crate) fn hash_of(to: &AccountId, data: &[u8]) -> String {
-    storage_rpc::message_hash(&to.to_bytes(), Namespace::MESSAGES, data).to_string()
+    hash_in(to, Namespace::MESSAGES, data)
+}
+
+/// The same for any namespace.
+pub(crate) fn hash_in(to: &AccountId, namespace: Namespace, data: &[u8]) -> String {
+    storage_rpc::message_hash(&to.to_bytes(), namespace, data).to_string()
 }
 
 impl Engine {
@@ -138,7 +143,16 @@ impl Engine {
             return Some(storage_rpc::expire(account, &[hash], *at_ms, ExpiryMode::Shorten));
         }
         let now = self.network_now(cx);
-        Some(storage_rpc::store(&row.to, &row.sealed.data, row.ttl_ms.max(MIN_TTL_MS), now, Namespace::MESSAGES))
+        let ttl_ms = row.ttl_ms.max(MIN_TTL_MS);
+        let namespace = match row.what {
+            Outgoing::Secret { namespace, .. } => Namespace(namespace),
+            _ => Namespace::MESSAGES,
+        };
+        if namespace.store_needs_auth() {
+            let account = self.model.account.as_ref().filter(|account| account.id() == row.to)?;
+            return Some(storage_rpc::store_signed(account, &row.sealed.data, ttl_ms, now, namespace));
+        }
+        Some(storage_rpc::store(&row.to, &row.sealed.data, ttl_ms, now, namespace))
     }
 
     pub(crate) fn outbox_came(
@@ -158,7 +172,7 @@ impl Engine {
             Answer::Reply { status: 200, body, sent_ms } => {
                 if self.confirms(cx, &row, member, &body, sent_ms) {
                     self.net.swarms.of(&row.to, &self.net.pool, cx.now).well(&member);
-                    self.stored(number, &row);
+                    self.stored(cx, number, &row);
                 } else {
                     self.member_failed(cx, number, &row, member);
                 }
@@ -200,11 +214,18 @@ impl Engine {
         if let Some(time) = answer.t {
             self.sample_time(cx, member, time, sent_ms);
         }
-        answer.hash.as_str() == row.sealed.hash && !answer.confirmed.is_empty()
+        // One member alone may forget; where nobody else will ask, two must have it (forward-secrecy 2.3).
+        let members = self.net.swarms.of(&row.to, &self.net.pool, cx.now).members.len();
+        let needed = if matches!(row.what, Outgoing::Secret { .. }) { members.clamp(1, 2) } else { 1 };
+        answer.hash.as_str() == row.sealed.hash && answer.confirmed.len() >= needed
     }
 
-    fn stored(&mut self, number: u64, row: &OutboxRow) {
+    fn stored(&mut self, cx: &mut Cx<'_>, number: u64, row: &OutboxRow) {
         self.forget_outbox(number);
+        if let Outgoing::Secret { number, .. } = row.what {
+            self.with_zr1(cx, |manager, _| manager.stored(number));
+            self.settle_secrecy(cx, "");
+        }
         if let Outgoing::Message(id) = row.what
             && let Some((_, message)) = self.model.message(&id)
         {

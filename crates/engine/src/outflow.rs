@@ -62,6 +62,11 @@ impl Outflow {
         self.pending.insert((table, key), Some(row::encode(table, value)));
     }
 
+    /// A row that is bytes already.
+    pub(crate) fn put_bytes(&mut self, table: Table, key: Vec<u8>, bytes: Vec<u8>) {
+        self.pending.insert((table, key), Some(bytes));
+    }
+
     pub(crate) fn delete(&mut self, table: Table, key: Vec<u8>) {
         self.pending.insert((table, key), None);
     }

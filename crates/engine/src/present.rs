@@ -7,8 +7,8 @@ use zwiebel_proto::account_id::AccountId;
 use crate::engine::Engine;
 use crate::model::rows::{MessageRow, ProfileRow};
 use crate::view::{
-    AccountView, ConversationKind, ConversationView, ExpiresView, MessageId, MessageView, Preview, QuoteView,
-    ReactionView, Ready, ViewEvent,
+    AccountView, ConversationKind, ConversationView, ExpiresView, MessageId, MessageView, Preview, Protection,
+    QuoteView, ReactionView, Ready, ViewEvent,
 };
 
 /// Characters of the preview line and of a quote (view.rs).
@@ -16,6 +16,10 @@ const PREVIEW_CHARS: usize = 120;
 const QUOTE_CHARS: usize = 200;
 
 impl Engine {
+    fn network_time(&self) -> u64 {
+        self.net.clock.network(self.time.now())
+    }
+
     pub(crate) fn account_view(&self) -> Option<AccountView> {
         let id = self.model.own_id()?;
         let ProfileRow { display_name, .. } = &self.model.profile;
@@ -31,6 +35,7 @@ impl Engine {
             conversations: shown.into_iter().map(|with| self.conversation_view(with)).collect(),
             network: self.network_view(),
             restore: self.restore_view(),
+            devices: self.devices_view(),
             sync: self.sync_view(self.time.now()),
         }
     }
@@ -69,6 +74,13 @@ impl Engine {
             accepted: contact.approved || own,
             expiry: row.expiry,
             marked_unread: row.marked_unread,
+            protection: self.zr1.as_ref().map_or(Protection::Standard, |manager| manager.protection(&with)),
+            waits_for_keys: self.zr1.as_ref().is_some_and(|manager| manager.waits_for_keys(&with, self.network_time())),
+            unreadable: self
+                .zr1
+                .as_ref()
+                .map_or(0, |manager| u32::try_from(manager.unreadable(&with)).unwrap_or(u32::MAX)),
+            notices: self.notice_views(&with),
         }
     }
 

@@ -47,7 +47,7 @@ impl Engine {
             ..DataMessage::default()
         };
         let number = self.queue_data(cx, to, Outgoing::Message(id), sent_ms, data)?;
-        let hash = self.model.outbox.get(&number).map(own_hash);
+        let hash = number.and_then(|number| self.model.outbox.get(&number)).map(own_hash);
         let row = MessageRow {
             with: to,
             body: body.to_owned(),
@@ -127,6 +127,7 @@ impl Engine {
         }
         if message.author == me {
             self.forget_outbox_of(message);
+            self.forget_secret(cx, with, Some(message));
         }
         if for_everyone {
             self.delete_stored(cx, hash.into_iter().collect());
@@ -147,7 +148,7 @@ impl Engine {
         let sent_ms = self.stamp(cx);
         let body = Payload::Unsend { timestamp: message.sent_ms, author: message.author };
         let content = Content::new(sent_ms, body);
-        self.queue(cx, Draft { to, what: Outgoing::Control, content, sync: None })?;
+        self.queue(cx, &Draft { to, what: Outgoing::Control, content, sync: None })?;
         Ok(())
     }
 
@@ -184,9 +185,11 @@ impl Engine {
         self.enqueue(row);
     }
 
-    pub(crate) fn retry(&mut self, cx: &Cx<'_>, message: MessageId) -> Result<(), Refusal> {
+    pub(crate) fn retry(&mut self, cx: &mut Cx<'_>, message: MessageId) -> Result<(), Refusal> {
         let found = self.model.outbox.iter().find(|(_, row)| row.what == Outgoing::Message(message));
-        let (number, row) = found.map(|(n, r)| (*n, r.clone())).ok_or(Refusal::UnknownMessage)?;
+        let Some((number, row)) = found.map(|(n, r)| (*n, r.clone())) else {
+            return self.retry_secret(cx, message);
+        };
         if row.failed {
             let row = OutboxRow { failed: false, created_ms: self.network_now(cx), ..row };
             self.model.put_outbox(&mut self.out, number, row);
@@ -222,7 +225,7 @@ impl Engine {
                 let body = Payload::Receipt { kind: ReceiptKind::Read, timestamps };
                 let content = Content::new(sent_ms, body);
                 let draft = Draft { to: with, what: Outgoing::Control, content, sync: None };
-                if self.queue(cx, draft).is_err() {
+                if self.queue(cx, &draft).is_err() {
                     tracing::warn!("a read receipt could not be sealed");
                 }
             }
@@ -260,7 +263,7 @@ impl Engine {
     fn queue_typing(&mut self, cx: &mut Cx<'_>, with: AccountId, started: bool) {
         let sent_ms = self.stamp(cx);
         let content = Content::new(sent_ms, Payload::Typing { timestamp: sent_ms, started });
-        if self.queue(cx, Draft { to: with, what: Outgoing::Typing, content, sync: None }).is_err() {
+        if self.queue(cx, &Draft { to: with, what: Outgoing::Typing, content, sync: None }).is_err() {
             tracing::debug!("a typing indicator could not be sealed");
         }
     }
@@ -294,6 +297,6 @@ impl Engine {
 }
 
 /// The hash under which the own swarm holds this message.
-fn own_hash(row: &OutboxRow) -> String {
+pub(crate) fn own_hash(row: &OutboxRow) -> String {
     row.sync.as_ref().map_or_else(|| row.sealed.hash.clone(), |sync| sync.hash.clone())
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use zwiebel_proto::account_id::AccountId;
 
 use crate::input::CommitFailure;
+pub use crate::zr1::{DeviceView, Notice, Protection};
 
 /// Names one message on this account: who wrote it and its sent time in Unix ms (unique per author).
 /// Conversation-independent, the same on every device (session-messages 5.1).
@@ -45,6 +46,10 @@ pub enum ViewEvent {
     Network(NetworkView),
     /// How far the account data is the same on all devices.
     Sync(SyncView),
+    /// The own devices, or this one's place among them, changed.
+    Devices(DevicesView),
+    /// Answer to `ShowSafetyNumber`: 60 digits in groups of five; `None` while the devices of both sides are not known.
+    SafetyNumber { with: AccountId, number: Option<String> },
     /// A command could not be done.
     Refused(Refusal),
     /// Something is wrong that the person should know or act on. `None`: solved.
@@ -64,6 +69,39 @@ pub struct Ready {
     /// A restore that was interrupted goes on.
     pub restore: Option<RestoreView>,
     pub sync: SyncView,
+    pub devices: DevicesView,
+}
+
+/// The devices of the own account (forward-secrecy 5).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DevicesView {
+    pub status: DeviceStatus,
+    /// As the account's list names them. Times are network times.
+    pub devices: Vec<DeviceView>,
+}
+
+/// This device's place in the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum DeviceStatus {
+    /// Forward secrecy is off here: the account may be used by other apps. `ConfirmOnlyApp` turns it on.
+    #[default]
+    Off,
+    /// Not in the account's list yet.
+    Joining,
+    /// In the list.
+    Listed,
+    /// Missing from the list, or no place in it: nothing is sent forward secretly until `ConfirmOnlyApp` joins again.
+    Dropped,
+    /// Another device of the account has revoked this one. It keeps its messages.
+    Revoked,
+}
+
+/// Something about a contact's devices that the person should see, until `DismissNotices`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeView {
+    /// When, on the device's clock.
+    pub at_ms: u64,
+    pub notice: Notice,
 }
 
 /// Account data (profile, contacts, conversations, read positions) on its way to the account's other devices.
@@ -198,6 +236,14 @@ pub struct ConversationView {
     pub expiry: Expiry,
     /// Marked as unread by hand, here or on another device.
     pub marked_unread: bool,
+    /// How messages are protected.
+    pub protection: Protection,
+    /// A message has waited for the contact's keys for more than a minute.
+    pub waits_for_keys: bool,
+    /// Messages that could not be read and were asked for again.
+    pub unreadable: u32,
+    /// Oldest first.
+    pub notices: Vec<NoticeView>,
 }
 
 /// What a conversation is.
@@ -259,6 +305,8 @@ pub enum SendState {
     Read,
     /// Given up (the message is older than the swarm would keep it, or the swarm refused it); `Retry` is offered.
     Failed(SendFailure),
+    /// A device of the recipient has acknowledged it.
+    Delivered,
 }
 
 /// Why a message failed.

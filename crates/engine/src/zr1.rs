@@ -42,6 +42,7 @@ use self::rows::{
 };
 use crate::batch::Table;
 use crate::row;
+use crate::view::DeviceStatus;
 
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
@@ -50,6 +51,9 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// How far a peer's clock may be ahead of ours before its word is taken for less (3.2, 5.3).
 const AHEAD_MS: u64 = HOUR_MS;
+
+/// Notices kept for one account.
+const MAX_NOTICES: usize = 20;
 
 /// The network time and the randomness of one call.
 pub struct Moment<'a> {
@@ -80,6 +84,7 @@ pub struct Manager {
     held: BTreeMap<[u8; 16], HeldRow>,
     taken: BTreeMap<[u8; 16], u64>,
     unreadable: BTreeMap<[u8; 16], UnreadableRow>,
+    notices: BTreeMap<AccountId, Vec<(u64, Notice)>>,
     step: Step,
     live: Live,
 }
@@ -154,13 +159,26 @@ impl Manager {
     /// Whether this account speaks ZR1 on this device.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.device.as_ref().is_some_and(|device| device.row.status != rows::Status::Off)
+        let off = [rows::Status::Off, rows::Status::Revoked];
+        self.device.as_ref().is_some_and(|device| !off.contains(&device.row.status))
     }
 
     /// Whether this device is known at all: an account that was never set up for ZR1 has none.
     #[must_use]
     pub const fn is_set_up(&self) -> bool {
         self.device.is_some()
+    }
+
+    /// This device's place in the account.
+    #[must_use]
+    pub fn status(&self) -> DeviceStatus {
+        match self.device.as_ref().map(|device| device.row.status) {
+            None | Some(rows::Status::Off) => DeviceStatus::Off,
+            Some(rows::Status::New) => DeviceStatus::Joining,
+            Some(rows::Status::Listed) => DeviceStatus::Listed,
+            Some(rows::Status::Dropped) => DeviceStatus::Dropped,
+            Some(rows::Status::Revoked) => DeviceStatus::Revoked,
+        }
     }
 
     /// This device's id.
@@ -200,6 +218,34 @@ impl Manager {
 
     fn emit(&mut self, event: Event) {
         self.step.events.push(event);
+    }
+
+    /// Keeps a notice until the person has seen it.
+    fn notice(&mut self, about: AccountId, notice: Notice, now: u64) {
+        let list = self.notices.entry(about).or_default();
+        let again = list.last().is_some_and(|(at, last)| *last == notice && now.saturating_sub(*at) < HOUR_MS);
+        if again {
+            return;
+        }
+        list.push((now, notice));
+        let excess = list.len().saturating_sub(MAX_NOTICES);
+        list.drain(..excess);
+        let row = list.clone();
+        self.put(rows::key(kind::NOTICES, &about.to_bytes()), &row);
+        self.emit(Event::Notice { about, notice });
+    }
+
+    /// What a person should see about a contact, with the network time of each.
+    #[must_use]
+    pub fn notices(&self, about: &AccountId) -> &[(u64, Notice)] {
+        self.notices.get(about).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The person has seen them.
+    pub fn dismiss_notices(&mut self, about: &AccountId) {
+        if self.notices.remove(about).is_some() {
+            self.delete(rows::key(kind::NOTICES, &about.to_bytes()));
+        }
     }
 
     fn next_number(&mut self) -> u64 {

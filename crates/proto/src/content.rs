@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::account_id::AccountId;
 use crate::wire;
+use crate::zr1::content::ManifestHint;
 
 mod convert;
 
@@ -30,6 +31,8 @@ pub struct Content {
     /// The conversation's disappearing-messages setting as the sender has it. Written on everything that can expire,
     /// even when it is off.
     pub expiration: Option<Expiration>,
+    /// The sender's list of devices, if it has ZR1 (forward-secrecy 3.5). Unsigned: it only says where to look.
+    pub hint: Option<ManifestHint>,
 }
 
 /// The kinds of message. Exactly one per content.
@@ -211,7 +214,13 @@ impl Content {
     /// Content sent at this time, without an expiration setting.
     #[must_use]
     pub fn new(sent_ms: u64, body: Payload) -> Self {
-        Self { sent_ms: Some(sent_ms), body, expiration: None }
+        Self { sent_ms: Some(sent_ms), body, expiration: None, hint: None }
+    }
+
+    /// The same with this hint.
+    #[must_use]
+    pub fn with_hint(self, hint: Option<ManifestHint>) -> Self {
+        Self { hint, ..self }
     }
 
     /// The same with this setting.

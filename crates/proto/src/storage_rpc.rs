@@ -8,7 +8,7 @@ pub use self::hash::{HashError, MessageHash, message_hash};
 pub use self::namespace::{Namespace, NamespaceClass, Scope};
 pub use self::request::{
     ExpiryMode, MAX_BATCH, MaxSize, batch, delete, delete_all, delete_before, expire, expire_all, get_expiries,
-    get_swarm, info, retrieve, sequence, store, store_signed, waiting,
+    get_swarm, info, retrieve, retrieve_public, sequence, store, store_signed, waiting,
 };
 pub use self::response::{
     BatchResponse, DeleteResponse, ExpireResponse, ExpiriesResponse, InfoResponse, ResponseError, RetrieveResponse,

@@ -62,6 +62,18 @@ pub(crate) struct Content {
     pub(crate) expiration_timer: Option<u32>,
     #[prost(uint64, optional, tag = "15")]
     pub(crate) sig_timestamp: Option<u64>,
+    /// Ours; unknown to others.
+    #[prost(message, optional, tag = "2001")]
+    pub(crate) manifest_hint: Option<ManifestHint>,
+}
+
+/// The sender's list of devices (forward-secrecy 3.5).
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ManifestHint {
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) seq: Option<u64>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) hash: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -7,7 +7,7 @@ use zwiebel_crypto::keys::{Ed25519Public, Ed25519Secret, X25519Public};
 use zwiebel_engine::effect::{HttpRequest, HttpTarget};
 use zwiebel_engine::input::HttpOutcome;
 use zwiebel_proto::onion::{self, Cipher, Layer, PeelError};
-use zwiebel_proto::storage_rpc::{MessageHash, Namespace, message_hash};
+use zwiebel_proto::storage_rpc::{MessageHash, Namespace, NamespaceClass, message_hash};
 use zwiebel_proto::swarm::{self, SwarmId};
 
 use crate::node::{Behaviour, SimNode, Spread, Stored, owner};
@@ -17,6 +17,10 @@ use crate::rng::seeded;
 pub struct SimNet {
     pub nodes: Vec<SimNode>,
     pub gateway_up: bool,
+    /// Stores of messages that are confirmed and kept by nobody, in percent.
+    pub swallowed: u32,
+    /// Nodes show nothing of what anybody may read.
+    pub hidden_outboxes: bool,
     /// Requests that never arrive, and answers that never arrive, in percent each.
     pub loss: u32,
     /// Shortest and longest time of a request and its answer.
@@ -69,6 +73,8 @@ impl SimNet {
         Self {
             nodes: nodes.collect(),
             gateway_up: true,
+            swallowed: 0,
+            hidden_outboxes: false,
             loss: 0,
             delay_ms: (20, 80),
             page: 50,
@@ -272,6 +278,9 @@ impl SimNet {
         self.calls.push((n, method.to_owned(), params.clone()));
         let node = &self.nodes[n];
         let done = match method {
+            "retrieve" if self.hidden_outboxes && params["namespace"].as_i64().is_some_and(|n| n < 0) => {
+                return (200, json!({"messages": [], "more": false, "t": now, "hf": [19, 4]}));
+            }
             "retrieve" => return node.retrieve(now, params, self.page),
             "expire" => node.check_expire(params),
             "store" => node.check_store(now, params).map(|(owner, m)| Spread::Store(owner, m)),
@@ -309,13 +318,17 @@ impl SimNet {
                 return (200, json!({"swarm": swarm, "t": now, "hf": [19, 4]}));
             }
         };
+        let inbox = message.namespace.class() == NamespaceClass::PublicInbox;
+        let swallowed = inbox && self.swallowed > 0 && self.rng.random_range(0..100) < self.swallowed;
         for n in self.swarm_of(&owner) {
             let name = hex::encode(self.nodes[n].key().0);
             let node = &mut self.nodes[n];
             if matches!(node.behaviour, Behaviour::Dead | Behaviour::Silent) {
                 swarm.insert(name, json!({"failed": true, "timeout": true}));
             } else {
-                node.put(owner, message.clone());
+                if !swallowed {
+                    node.put(owner, message.clone());
+                }
                 swarm.insert(name, node.confirm(&message));
             }
         }

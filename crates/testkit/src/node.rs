@@ -6,11 +6,12 @@ use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 use zwiebel_crypto::keys::{Ed25519Public, Ed25519Secret, X25519Secret};
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::storage_rpc::{ExpiryMode, MessageHash, Namespace, confirmation, message_hash, signed_text};
+use zwiebel_proto::storage_rpc::{
+    ExpiryMode, MessageHash, Namespace, NamespaceClass, confirmation, message_hash, signed_text,
+};
 
-/// The longest a message in a private namespace lives, and one of namespace 0.
+/// The longest a message in a private namespace lives.
 const PRIVATE_TTL_MS: u64 = 30 * 86_400_000;
-const INBOX_TTL_MS: u64 = 14 * 86_400_000;
 
 /// How a node behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +87,13 @@ impl SimNode {
     /// Takes a message; an old one is not taken twice.
     pub fn put(&mut self, owner: [u8; 33], message: Stored) -> bool {
         let list = self.stored.entry(owner).or_default();
+        if message.namespace.class() == NamespaceClass::PublicOutbox {
+            // One value; what is older than it is not taken any more.
+            if list.iter().any(|m| m.namespace == message.namespace && m.timestamp > message.timestamp) {
+                return false;
+            }
+            list.retain(|m| m.namespace != message.namespace || m.hash == message.hash);
+        }
         let new = !list.iter().any(|m| m.hash == message.hash);
         if new {
             list.push(message);
@@ -105,13 +113,14 @@ impl SimNode {
     pub fn retrieve(&self, now: u64, params: &Value, page: usize) -> (u16, Value) {
         let time = self.time(now);
         let timestamp = params["timestamp"].as_u64().unwrap_or(0);
-        let (Some(owner), Some(key)) = (owner(params), signer(params)) else { return (400, "invalid request".into()) };
-        if timestamp.abs_diff(time) > 60_000 {
+        let Some(owner) = owner(params) else { return (400, "invalid request".into()) };
+        let namespace = namespace(params);
+        let secret = namespace.retrieve_needs_auth();
+        if secret && timestamp.abs_diff(time) > 60_000 {
             return (406, "retrieve timestamp too far from current time".into());
         }
-        let namespace = namespace(params);
         let text = signed_text::retrieve(namespace, timestamp);
-        if !is_signed(params, &owner, &key, &text) {
+        if secret && !signer(params).is_some_and(|key| is_signed(params, &owner, &key, &text)) {
             return (401, "retrieve signature verification failed".into());
         }
         let all: Vec<&Stored> = self
@@ -136,7 +145,7 @@ impl SimNode {
         let timestamp = params["timestamp"].as_u64().unwrap_or(0);
         let ttl = params["ttl"].as_u64().unwrap_or(0);
         let namespace = namespace(params);
-        let longest = if namespace == Namespace::MESSAGES { INBOX_TTL_MS } else { PRIVATE_TTL_MS };
+        let longest = namespace.max_ttl_ms();
         if !(10_000..=longest).contains(&ttl) {
             return Err((403, "Provided expiry/TTL is not valid.".into()));
         }

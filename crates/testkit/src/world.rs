@@ -7,7 +7,8 @@ use rand::rngs::StdRng;
 use zwiebel_engine::effect::{Effect, HttpRequest, Poll};
 use zwiebel_engine::input::{Command, CommitFailure, HttpOutcome, Input};
 use zwiebel_engine::view::{
-    AccountView, ConversationView, MessageView, NetworkView, Phrase, Problem, Refusal, RestoreView, SyncView, ViewEvent,
+    AccountView, ConversationView, DevicesView, MessageView, NetworkView, Phrase, Problem, Refusal, RestoreView,
+    SyncView, ViewEvent,
 };
 use zwiebel_engine::{Config, Engine};
 use zwiebel_proto::account_id::AccountId;
@@ -33,6 +34,8 @@ pub struct World {
     pub now: u64,
     pub net: SimNet,
     pub clients: Vec<Client>,
+    /// Whether new clients speak ZR1.
+    pub forward_secrecy: bool,
     queue: BTreeMap<(u64, u64), Event>,
     sequence: u64,
     rng: StdRng,
@@ -44,6 +47,8 @@ pub struct Client {
     pub store: MemStore,
     /// Device clock minus network time.
     pub skew: i64,
+    /// Speaks ZR1, from its next start on.
+    pub forward_secrecy: bool,
     /// Answers to commits.
     pub refuse_commits: Option<CommitFailure>,
     /// The device has no network.
@@ -72,6 +77,8 @@ pub struct Shown {
     pub typing: BTreeMap<AccountId, bool>,
     pub network: NetworkView,
     pub sync: SyncView,
+    pub devices: DevicesView,
+    pub safety_number: Option<String>,
     /// Events so far.
     pub events: u64,
     pub restores: Vec<RestoreView>,
@@ -112,6 +119,7 @@ impl World {
             now: START_MS,
             net,
             clients: Vec::new(),
+            forward_secrecy: false,
             queue: BTreeMap::new(),
             sequence: 0,
             rng: seeded(seed.wrapping_add(1)),
@@ -128,6 +136,7 @@ impl World {
             engine: None,
             store: MemStore::default(),
             skew,
+            forward_secrecy: self.forward_secrecy,
             refuse_commits: None,
             offline: false,
             crash_after: None,
@@ -165,7 +174,7 @@ impl World {
         let device = &mut self.clients[client];
         device.life += 1;
         device.shown = Shown::default();
-        let config = Config { local_origin: true };
+        let config = Config { local_origin: true, forward_secrecy: device.forward_secrecy };
         device.engine = Some(Engine::boot(config, device.store.rows(), now, &mut self.rng).expect("rows are readable"));
         self.drain(client);
     }
@@ -356,6 +365,7 @@ impl Shown {
                 self.conversations = ready.conversations.into_iter().map(|c| (c.with, c)).collect();
                 self.network = ready.network;
                 self.sync = ready.sync;
+                self.devices = ready.devices;
             }
             ViewEvent::Account(account) => self.account = Some(account),
             ViewEvent::RecoveryPhrase(phrase) => self.phrase = Some(phrase),
@@ -388,6 +398,8 @@ impl Shown {
             }
             ViewEvent::Network(view) => self.network = view,
             ViewEvent::Sync(view) => self.sync = view,
+            ViewEvent::Devices(view) => self.devices = view,
+            ViewEvent::SafetyNumber { number, .. } => self.safety_number = number,
             ViewEvent::Refused(refusal) => self.refused.push(refusal),
             ViewEvent::Problem(problem) => self.problems.push(problem),
             ViewEvent::Erased => {

@@ -111,6 +111,7 @@ fn state_word(view: &MessageView) -> &'static str {
         None => "received",
         Some(SendState::Sending) => "sending",
         Some(SendState::Sent) => "sent",
+        Some(SendState::Delivered) => "delivered",
         Some(SendState::Read) => "read",
         Some(SendState::Failed(_)) => "failed",
     }
@@ -154,7 +155,7 @@ fn Meta(app: App, view: Memo<MessageView>, place_last: Signal<bool>) -> AnyView 
                     let waits = app.network.with(|network| network.state != Connection::Online);
                     (icons::Clock(), if waits { K::StateWaiting } else { K::StateSending })
                 }
-                SendState::Sent => (icons::Check(), K::StateSent),
+                SendState::Sent | SendState::Delivered => (icons::Check(), K::StateSent),
                 SendState::Read => (icons::CheckTwo(), K::StateRead),
                 SendState::Failed(_) => (icons::Warn(), K::StateFailed),
             };

@@ -281,7 +281,7 @@ fn state_sign(last: &Preview) -> Option<AnyView> {
     let (sign, word) = match last.state? {
         SendState::Sending => (icons::Clock(), K::StateSending),
         SendState::Failed(_) => (icons::Warn(), K::StateFailed),
-        SendState::Sent | SendState::Read => return None,
+        SendState::Sent | SendState::Delivered | SendState::Read => return None,
     };
     Some(view! { <span class="row-state">{sign}<span class="unseen">{t(word)}": "</span></span> }.into_any())
 }

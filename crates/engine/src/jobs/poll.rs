@@ -14,9 +14,11 @@ use zwiebel_proto::storage_rpc::{self, BatchResponse, MaxSize, MessageHash, Name
 use crate::configs::NAMESPACES;
 use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
+use crate::jobs::outboxes::MAILBOXES;
 use crate::model::rows::{CursorRow, NodeRow};
 use crate::net::rpc::{Answer, Purpose, SLOW_MS};
 use crate::net::{NodeSet, jitter};
+use crate::zr1::Manager;
 
 /// In front, on networks of our own and on the public one; and hidden.
 const OWN_MS: u64 = 2_000;
@@ -49,6 +51,8 @@ const MAX_FLYING: usize = 3;
 /// The n-th part of the largest answer, for messages and for each kind of account data (session-config 8).
 const MESSAGES_SHARE: u8 = 2;
 const CONFIG_SHARE: u8 = 8;
+/// And for the mailboxes of the forward-secret layer.
+const SECRETS_SHARE: u8 = 8;
 
 /// A member that was never asked before starts so many messages before the newest known one.
 const OVERLAP: usize = 50;
@@ -209,8 +213,10 @@ impl Engine {
             if kind == Kind::Wait { storage_rpc::waiting(retrieve, WAIT_MS) } else { retrieve }
         };
         let configs = NAMESPACES.into_iter().map(|namespace| part(namespace, CONFIG_SHARE));
-        let parts = std::iter::once(part(Namespace::MESSAGES, MESSAGES_SHARE)).chain(configs);
-        Some(storage_rpc::batch(parts.collect()))
+        let on = self.zr1.as_ref().is_some_and(Manager::is_on);
+        let secrets = MAILBOXES.into_iter().filter(|_| on).map(|(namespace, _)| part(namespace, SECRETS_SHARE));
+        let messages = part(Namespace::MESSAGES, MESSAGES_SHARE);
+        Some(storage_rpc::batch(std::iter::once(messages).chain(configs).chain(secrets).collect()))
     }
 
     /// Where to go on reading at a member.
@@ -296,13 +302,14 @@ impl Engine {
             self.sample_time(cx, member, time, sent_ms);
         }
         let mut progress = Progress::default();
-        for (namespace, (code, value)) in NAMESPACES.into_iter().zip(results) {
+        for (namespace, (code, value)) in NAMESPACES.into_iter().zip(results.by_ref()) {
             progress = progress.and(self.configs_came(cx, member, namespace, code, &value));
         }
         self.seed_configs();
         let newest = answer.messages.last().map(|m| m.timestamp);
         let taken = self.take_messages(cx, &answer.messages);
         let progress = progress.and(self.move_cursor(member, Namespace::MESSAGES, &answer));
+        let progress = progress.and(self.all_secrets_came(cx, member, results, sent_ms));
         self.note_synchronised(cx);
         if let Some(own) = self.model.own_id() {
             self.net.swarms.of(&own, &self.net.pool, cx.now).well(&member);
@@ -340,6 +347,28 @@ impl Engine {
             self.live.poller.flying.remove(&id);
             self.give_up_request(id);
         }
+    }
+
+    /// The mailboxes of the forward-secret layer.
+    fn all_secrets_came(
+        &mut self,
+        cx: &mut Cx<'_>,
+        member: Ed25519Public,
+        results: impl Iterator<Item = (u16, Value)>,
+        sent_ms: u64,
+    ) -> Progress {
+        self.with_zr1(cx, |manager, _| manager.poll_begins());
+        let (mut progress, mut read) = (Progress::default(), 0);
+        for (mailbox, (_, value)) in MAILBOXES.into_iter().zip(results).filter(|(_, (code, _))| *code == 200) {
+            let Ok(answer) = RetrieveResponse::from_value(&value) else { continue };
+            self.take_secrets(cx, mailbox, &answer.messages);
+            progress = progress.and(self.move_cursor(member, mailbox.0, &answer));
+            read += 1;
+        }
+        if !progress.more && read == MAILBOXES.len() {
+            self.secrets_drained(cx, member, sent_ms);
+        }
+        progress
     }
 
     /// Account data in an answer.

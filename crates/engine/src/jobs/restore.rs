@@ -31,6 +31,7 @@ impl Engine {
         let wanted = MEMBERS.min(members.max(1));
         if restore.finished.len() >= wanted {
             self.finish_restore(restore.messages);
+            self.greet_contacts(cx);
             return;
         }
         let now = self.network_now(cx);

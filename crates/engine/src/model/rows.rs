@@ -122,6 +122,11 @@ pub(crate) enum Outgoing {
         hash: String,
         at_ms: u64,
     },
+    /// A store of the session manager, by its number.
+    Secret {
+        namespace: i16,
+        number: u64,
+    },
 }
 
 impl OutboxRow {

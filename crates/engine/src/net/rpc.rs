@@ -46,6 +46,8 @@ pub(crate) enum Purpose {
     Swarm(Owner),
     /// The outbox entry with this number.
     Outbox(u64),
+    /// The outbox of an account.
+    Lists(Owner),
     /// Account data.
     Push,
     Renew,
@@ -185,6 +187,7 @@ impl Engine {
             Purpose::Vote => self.vote_came(cx, id, answer),
             Purpose::Clock => self.clock_came(cx, id, flight.destination, answer),
             Purpose::Poll => self.poll_came(cx, id, flight.destination, answer),
+            Purpose::Lists(owner) => self.lists_came(cx, owner, id, answer),
             Purpose::Swarm(owner) => self.swarm_came(cx, owner, flight.destination, answer),
             Purpose::Push => self.push_came(cx, id, flight.destination, answer),
             Purpose::Renew => self.renew_came(cx, id, flight.destination, answer),

@@ -33,6 +33,8 @@ impl Manager {
         self.live.witness_checked = true;
         if on {
             self.turn_on(m);
+        } else {
+            self.want(self.own, m.now_ms, 3); // an account that has ZR1 already goes on with it
         }
     }
 
@@ -50,7 +52,7 @@ impl Manager {
         }
     }
 
-    fn turn_on(&mut self, m: &mut Moment<'_>) {
+    pub(super) fn turn_on(&mut self, m: &mut Moment<'_>) {
         self.bump_witness(m);
         self.rotate_prekey(m);
         self.want_own(m.now_ms);
@@ -60,7 +62,7 @@ impl Manager {
     pub fn start(&mut self, m: &mut Moment<'_>) {
         self.live.started_ms = m.now_ms;
         self.live.witness_checked = self.device.is_none() || !self.is_on();
-        if self.is_on() {
+        if self.device.is_some() {
             self.want_own(m.now_ms);
         }
     }

@@ -139,6 +139,15 @@ pub enum Event {
         /// The device that sent it could not be confirmed.
         unconfirmed: bool,
     },
+    /// The recipient turned out not to have ZR1: the message has left the manager and goes out as v1.
+    Fallback {
+        /// To whom.
+        to: AccountId,
+        /// Which message.
+        id: [u8; 16],
+        /// An unchanged Session `Content`.
+        content: Vec<u8>,
+    },
     /// Another device of ours wrote to somebody.
     Synced {
         /// To whom.
@@ -213,6 +222,7 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Message { .. } => "Message",
+            Self::Fallback { .. } => "Fallback",
             Self::Synced { .. } => "Synced",
             Self::Stored { .. } => "Stored",
             Self::Delivered { .. } => "Delivered",

@@ -35,10 +35,16 @@ impl Manager {
 
     /// What nodes say of the own outbox. Returns whether anything was learned.
     pub(super) fn own_fetched(&mut self, answer: &Published, m: &mut Moment<'_>) {
-        if !self.is_on() || answer.nodes == 0 {
+        if answer.nodes == 0 {
             return;
         }
         let now = m.now_ms;
+        if self.device.as_ref().is_some_and(|device| device.row.status == Status::Off) {
+            self.find_own_list(answer, m);
+        }
+        if !self.is_on() {
+            return;
+        }
         self.change_person(self.own, |row| row.fetched_ms = now);
         let mut found: Vec<(Manifest, Vec<u8>)> = answer
             .manifests
@@ -59,6 +65,20 @@ impl Manager {
         }
         self.tend_list(m);
         self.repeat_if_gone(newest_there, answer, m);
+    }
+
+    /// Forward secrecy is off here because other apps may use the account. If its list is published, none does.
+    fn find_own_list(&mut self, answer: &Published, m: &mut Moment<'_>) {
+        let lists = answer.manifests.iter().filter_map(|blob| Manifest::verify(blob, &self.own, m.now_ms).ok());
+        let newest = lists.filter(|list| !list.is_expired(m.now_ms)).max_by_key(|list| list.seq);
+        if newest.is_none_or(|list| list.list.mode == Mode::Off) {
+            return;
+        }
+        if let Some(device) = &mut self.device {
+            device.row.status = Status::New;
+        }
+        self.save_device();
+        self.turn_on(m);
     }
 
     /// A list of the own account: it replaces ours, or the two are joined.

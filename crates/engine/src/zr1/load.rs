@@ -86,6 +86,7 @@ impl Manager {
             held: BTreeMap::new(),
             taken: BTreeMap::new(),
             unreadable: BTreeMap::new(),
+            notices: BTreeMap::new(),
             step: Step::default(),
             live: Live::default(),
         }
@@ -139,6 +140,9 @@ impl Manager {
             }
             kind::UNREADABLE => {
                 self.unreadable.insert(id16(name)?, decode(value)?);
+            }
+            kind::NOTICES => {
+                self.notices.insert(account_key(name).ok_or(DAMAGED)?, decode(value)?);
             }
             _ => return Err(RowError::Newer(Table::Zr1)),
         }

@@ -2,7 +2,7 @@
 
 use zwiebel_crypto::kdf::short_digest;
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::zr1::content::{ContentKind, Message};
+use zwiebel_proto::zr1::content::{ContentKind, MAX_ACKS, Message};
 
 use super::rows::{Device, Standing, key, kind};
 use super::{DAY_MS, Event, MINUTE_MS, Manager, Moment, Notice, SECOND_MS, between};
@@ -25,9 +25,7 @@ impl Manager {
                 self.follow_hint(account, hint, now);
             }
             self.show_own_list(device, message, now);
-            if !self.is_own(&account) && self.row_of(&account).standing != Standing::Confirmed {
-                self.confirm(account, now);
-            }
+            self.confirm(account, now);
         }
         for id in &message.acks {
             self.acked(&device, &id.0, now);
@@ -48,14 +46,22 @@ impl Manager {
                 }
             }
             ContentKind::Hello => self.want(account, now, 2),
-            ContentKind::Control | ContentKind::History | ContentKind::SiblingForward | ContentKind::Group => {}
+            // Said in passing: shown if it still means something, never acknowledged.
+            ContentKind::Control => {
+                if let Some(content) = message.session_content.clone().filter(|_| !self.is_own(&account)) {
+                    self.emit(Event::Message { from: account, id: message.id.0, content, unconfirmed });
+                }
+            }
+            ContentKind::History | ContentKind::SiblingForward | ContentKind::Group => {}
         }
     }
 
-    /// A session with a contact has carried something both ways, or its first message to us: F.
-    fn confirm(&mut self, account: AccountId, now: u64) {
-        let listed = self.person(&account).is_some_and(|person| person.list.is_some());
-        if listed && self.has_live_session(&account) {
+    /// A session with a contact whose list is known has carried something to us: F.
+    pub(super) fn confirm(&mut self, account: AccountId, now: u64) {
+        let pending = self.person(&account).is_some_and(|person| {
+            person.list.is_some() && person.row.approved && person.row.standing == Standing::Pending
+        });
+        if pending && !self.is_own(&account) && self.has_live_session(&account) {
             self.set_standing(account, Standing::Confirmed, now);
         }
     }
@@ -93,14 +99,23 @@ impl Manager {
         if message.resend > 1 || !new {
             self.replace_placeholder(&device, message.id.0);
         }
-        if self.is_approved(&device.0) {
-            self.owe_ack(device, message.id.0, m);
-        }
+        self.owe_ack(device, message.id.0, m);
     }
 
     /// An acknowledgement is due: soon while the conversation is on the screen, later otherwise, and in every case
     /// with the next message that goes there.
+    ///
+    /// A stranger gets none before the person has accepted them.
     fn owe_ack(&mut self, device: Device, id: [u8; 16], m: &mut Moment<'_>) {
+        if !self.is_approved(&device.0) {
+            self.change_owed(device, |owed| {
+                if !owed.acks.contains(&id) && owed.acks.len() < MAX_ACKS {
+                    owed.acks.push(id);
+                }
+                owed.due_ms = u64::MAX;
+            });
+            return;
+        }
         let wait = if self.live.open == Some(device.0) {
             between(3 * SECOND_MS, 30 * SECOND_MS, m.rng)
         } else {
@@ -116,10 +131,10 @@ impl Manager {
     }
 
     /// A v1 message of somebody who has ZR1: it is shown with a mark and changes no state (3.5).
-    pub fn v1_came(&mut self, from: AccountId) -> bool {
+    pub fn v1_came(&mut self, from: AccountId, now: u64) -> bool {
         let marked = self.row_of(&from).standing == Standing::Confirmed;
         if marked {
-            self.emit(Event::Notice { about: from, notice: Notice::NotForwardSecret });
+            self.notice(from, Notice::NotForwardSecret, now);
         }
         marked
     }

@@ -9,7 +9,7 @@ use zwiebel_proto::zr1::mailbox::{MAX_DEVICES, MAX_VALUES};
 use zwiebel_proto::zr1::manifest::{Manifest, Mode, OLD_AT_FIRST_CONTACT_MS, Standing as Vouched, judge};
 
 use super::event::Protection;
-use super::rows::{Device, PersonRow, Standing};
+use super::rows::{Device, PersonRow, Standing, Status};
 use super::{
     DAY_MS, DeviceView, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Published, SECOND_MS, Tier, Wanted,
 };
@@ -40,6 +40,11 @@ impl Manager {
                 row.approved = approved;
                 row.blocked = blocked;
             });
+            // What came before the person accepted is acknowledged now.
+            let owed: Vec<Device> = self.owed.keys().filter(|device| device.0 == who).copied().collect();
+            for device in owed.into_iter().filter(|_| approved) {
+                self.change_owed(device, |owed| owed.due_ms = 0);
+            }
         }
     }
 
@@ -57,8 +62,9 @@ impl Manager {
 
     /// No node answered.
     pub fn fetch_failed(&mut self, owner: AccountId, now: u64) {
+        let pause = if self.has_mail_for(&owner) { FETCH_RETRY_MS / 10 } else { FETCH_RETRY_MS };
         if let Some((at, _)) = self.live.wanted.get_mut(&owner) {
-            *at = now.saturating_add(FETCH_RETRY_MS);
+            *at = now.saturating_add(pause);
         }
     }
 
@@ -80,6 +86,8 @@ impl Manager {
             self.take_bundles(owner, &answer.bundles, m.now_ms);
         } else {
             self.person_fetched(owner, answer, asked, m);
+            self.fall_back(owner, m.now_ms);
+            self.confirm(owner, m.now_ms);
         }
         self.release_held(&owner, m);
         self.pump(m);
@@ -162,7 +170,7 @@ impl Manager {
                 self.close_device((owner, device.0), now);
             }
         } else if now.saturating_sub(since) > FORK_MS {
-            self.emit(Event::Notice { about: owner, notice: Notice::Fork });
+            self.notice(owner, Notice::Fork, now);
             self.change_person(owner, |row| row.fork_ms = now);
         }
         self.want(owner, now.saturating_add(if since == 0 { MINUTE_MS } else { HOUR_MS }), 2);
@@ -204,7 +212,7 @@ impl Manager {
         for device in gone {
             self.close_device(device, now);
             if !self.is_own(&owner) {
-                self.emit(Event::Notice { about: owner, notice: Notice::DeviceRemoved });
+                self.notice(owner, Notice::DeviceRemoved, now);
             }
         }
         self.expand_all(&owner, m);
@@ -246,7 +254,7 @@ impl Manager {
         };
         let this = self.device.as_ref().is_some_and(|own| own.id == device.1);
         if !this {
-            self.emit(Event::Notice { about: owner, notice });
+            self.notice(owner, notice, now);
         }
     }
 
@@ -339,10 +347,12 @@ impl Manager {
 
     /// How the next message to somebody goes (3.1), and what has to be fetched for it.
     pub fn tier(&mut self, to: AccountId, now: u64) -> Tier {
-        if !self.is_on() || self.is_own(&to) {
+        if self.device.as_ref().is_none_or(|device| device.row.status == Status::Off) || self.is_own(&to) {
             return Tier::V1;
         }
-        self.refresh(to, now);
+        if self.is_on() {
+            self.refresh(to, now);
+        }
         match self.person(&to).map_or(Standing::Unknown, |person| person.row.standing) {
             Standing::Unknown | Standing::GivenUp => Tier::V1,
             Standing::Pending | Standing::Confirmed => Tier::Zr1,
@@ -398,6 +408,27 @@ impl Manager {
         if give_up {
             self.set_standing(who, back, now);
             self.change_person(who, |row| row.verified = false);
+            self.fall_back(who, now);
+        }
+    }
+
+    /// What waits for somebody who has no ZR1, or has given it up, goes out as v1. Nothing that was sealed does.
+    fn fall_back(&mut self, who: AccountId, now: u64) {
+        let standing = self.row_of(&who).standing;
+        if !matches!(standing, Standing::Unknown | Standing::GivenUp) || !self.knows(&who, now) {
+            return;
+        }
+        let waiting: Vec<u64> = self
+            .out
+            .iter()
+            .filter(|(_, row)| row.to == who && row.targets.iter().all(|target| target.containers.is_empty()))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in waiting {
+            if let Some(row) = self.out.remove(&number) {
+                self.delete(super::rows::number_key(number));
+                self.emit(Event::Fallback { to: who, id: row.id, content: row.content });
+            }
         }
     }
 
@@ -449,6 +480,12 @@ impl Manager {
         };
         let (ours, theirs) = (devices(&self.own)?, devices(who)?);
         Some(zwiebel_proto::zr1::safety::safety_number((&self.own, &ours), (who, &theirs)))
+    }
+
+    /// How many messages of a contact could not be read and were asked for again.
+    #[must_use]
+    pub fn unreadable(&self, from: &AccountId) -> usize {
+        self.unreadable.values().filter(|row| row.account == *from).count()
     }
 
     /// The devices of an account as they are listed.

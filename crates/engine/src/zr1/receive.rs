@@ -242,7 +242,7 @@ impl Manager {
             } else if revoked || (seq != 0 && seq >= row.seq && row.seq != 0) {
                 self.drop_held(&container);
                 self.bury(&row.session, m.now_ms);
-                self.emit(Event::Notice { about: *account, notice: Notice::UnlistedDevice });
+                self.notice(*account, Notice::UnlistedDevice, m.now_ms);
             } else {
                 self.want(*account, m.now_ms.saturating_add(super::MINUTE_MS), 3);
             }

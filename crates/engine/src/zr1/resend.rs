@@ -154,7 +154,7 @@ impl Manager {
     }
 
     /// When the outbox next has something to do.
-    pub(super) fn outbox_wake_at(&self) -> Option<u64> {
+    pub(super) fn outbox_wake_at(&self, now: u64) -> Option<u64> {
         let targets = self.out.values().filter(|row| !row.failed).flat_map(|row| &row.targets);
         targets
             .filter_map(|target| match target.stage {
@@ -167,6 +167,7 @@ impl Manager {
                 }
                 _ => None,
             })
+            .filter(|at| *at > now)
             .min()
     }
 

@@ -51,6 +51,8 @@ pub(crate) mod kind {
     pub(crate) const TAKEN: u8 = b'm';
     /// Messages that could not be read, by container.
     pub(crate) const UNREADABLE: u8 = b'x';
+    /// What a person should see about an account, by account.
+    pub(crate) const NOTICES: u8 = b'z';
 }
 
 /// Whether this device belongs to its account.

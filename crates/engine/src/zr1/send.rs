@@ -60,6 +60,80 @@ impl Manager {
         }
     }
 
+    /// The same for the messages whose names begin with this time, as the engine gives them.
+    pub fn forget_sent(&mut self, to: &AccountId, sent_ms: u64) {
+        let begins = sent_ms.to_be_bytes();
+        let named: Vec<[u8; 16]> =
+            self.out.values().filter(|row| row.to == *to && row.id.starts_with(&begins)).map(|row| row.id).collect();
+        for id in named {
+            self.forget(to, &id);
+        }
+    }
+
+    /// Tries those again that were given up. Whether there were any.
+    pub fn retry_sent(&mut self, to: &AccountId, sent_ms: u64, m: &mut Moment<'_>) -> bool {
+        let begins = sent_ms.to_be_bytes();
+        let failed = |row: &&OutRow| row.to == *to && row.failed && row.id.starts_with(&begins);
+        let named: Vec<[u8; 16]> = self.out.values().filter(failed).map(|row| row.id).collect();
+        let again = named.iter().filter(|id| self.retry(to, id, m)).count();
+        again > 0
+    }
+
+    /// Forgets everything that waits for somebody.
+    pub fn forget_all(&mut self, to: &AccountId) {
+        let numbers: Vec<u64> = self.out.iter().filter(|(_, row)| row.to == *to).map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.out.remove(&number);
+            self.delete(super::rows::number_key(number));
+        }
+    }
+
+    /// Tries a message that was given up once more. Whether there was one.
+    pub fn retry(&mut self, to: &AccountId, id: &[u8; 16], m: &mut Moment<'_>) -> bool {
+        let found = self.out.iter().find(|(_, row)| row.to == *to && row.id == *id && row.failed);
+        let Some(number) = found.map(|(number, _)| *number) else { return false };
+        if let Some(row) = self.out.get_mut(&number) {
+            row.failed = false;
+            row.created_ms = m.now_ms;
+            for target in &mut row.targets {
+                if !matches!(target.stage, TargetStage::Acked | TargetStage::Dropped) {
+                    target.stage = TargetStage::Queued;
+                    target.tries = 0;
+                    target.first_ms = 0;
+                }
+            }
+        }
+        self.save_out(number);
+        self.pump(m);
+        true
+    }
+
+    /// Says something that is worth nothing later: to the devices a session runs with, once, and never again.
+    pub fn whisper(&mut self, to: AccountId, content: Vec<u8>, ttl_ms: u64, m: &mut Moment<'_>) {
+        if !self.may_send(m.now_ms) || !self.list_usable(&to, false, m.now_ms) {
+            return;
+        }
+        let running: Vec<([u8; 16], [u8; 16])> = self
+            .peers
+            .iter()
+            .filter(|((account, _), peer)| *account == to && !peer.gone)
+            .filter_map(|((_, device), peer)| Some((*device, peer.active?)))
+            .filter(|(_, session)| self.sessions.get(session).is_some_and(|running| running.row.stage == Stage::Live))
+            .collect();
+        if running.is_empty() {
+            return;
+        }
+        let mut id = [0; 16];
+        m.rng.fill_bytes(&mut id);
+        let mut message = self.blank(to, ContentKind::Control, id, m.now_ms);
+        message.session_content = Some(content);
+        if self.seal(to, &running, &message, m).is_some()
+            && let Some(store) = self.step.stores.last_mut()
+        {
+            store.ttl_ms = ttl_ms;
+        }
+    }
+
     /// Whether a message is still on its way.
     #[must_use]
     pub fn is_waiting(&self, to: &AccountId, id: &[u8; 16]) -> bool {

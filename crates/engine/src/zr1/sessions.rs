@@ -420,7 +420,7 @@ impl Manager {
         });
         let count = self.peers.get(&device).map_or(0, |peer| peer.suspicions.len());
         if count == SUSPICIONS {
-            self.emit(super::Event::Notice { about: device.0, notice: Notice::MayBeCopied });
+            self.notice(device.0, Notice::MayBeCopied, now);
         }
     }
 

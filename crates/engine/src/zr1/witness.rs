@@ -97,7 +97,7 @@ impl Manager {
         let again = self.live.read_back.first().copied();
         let greeting =
             self.device.as_ref().filter(|device| !device.row.hello.is_empty()).map(|_| now.saturating_add(1_000));
-        let soon = [owed, wanted, again, greeting, self.outbox_wake_at()].into_iter().flatten().min();
+        let soon = [owed, wanted, again, greeting, self.outbox_wake_at(now)].into_iter().flatten().min();
         Some(soon.unwrap_or(u64::MAX).min(now.saturating_add(TEND_MS * 5)).max(now.saturating_add(1)))
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::account_id::AccountId;
 use crate::wire;
+use crate::zr1::content::ManifestHint;
 
 /// `DataMessage.flags`: this message only announces a timer.
 const FLAG_EXPIRATION_TIMER_UPDATE: u32 = 2;
@@ -27,6 +28,8 @@ impl From<&Content> for wire::Content {
             });
             out.expiration_timer = Some(seconds);
         }
+        out.manifest_hint =
+            content.hint.map(|hint| wire::ManifestHint { seq: Some(hint.seq), hash: Some(hint.hash.to_vec()) });
         match &content.body {
             Payload::Data(data) => out.data_message = Some(data.into()),
             Payload::Receipt { kind, timestamps } => {
@@ -75,7 +78,11 @@ impl TryFrom<wire::Content> for Content {
             kind: kind.unwrap_or(ExpirationKind::Off),
             seconds: wire.expiration_timer.unwrap_or_default(),
         });
-        Ok(Self { sent_ms: wire.sig_timestamp, expiration, body: payload(wire)? })
+        let hint = wire
+            .manifest_hint
+            .as_ref()
+            .and_then(|hint| Some(ManifestHint { seq: hint.seq?, hash: hint.hash.as_deref()?.try_into().ok()? }));
+        Ok(Self { sent_ms: wire.sig_timestamp, expiration, hint, body: payload(wire)? })
     }
 }
 

@@ -110,7 +110,7 @@ fn everything_of_a_message_survives() {
 fn what_nobody_knows_is_ignored() {
     // Field 30 of varint, field 31 of bytes, then a body and the time.
     let bytes = hex::decode("f00101fa0102aabb0a040a02486978fbd0eab6b733").unwrap();
-    let Content { sent_ms, body, expiration } = decode(&bytes).unwrap();
+    let Content { sent_ms, body, expiration, .. } = decode(&bytes).unwrap();
     assert_eq!((sent_ms, expiration), (Some(T), None));
     let Payload::Data(data) = body else { panic!("a visible message") };
     assert_eq!(data.body.as_deref(), Some("Hi"));

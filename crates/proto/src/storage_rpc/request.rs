@@ -103,6 +103,12 @@ pub fn waiting(mut retrieve: Value, wait_ms: u32) -> Value {
     retrieve
 }
 
+/// Asks for what anybody may read: the outbox of an account.
+#[must_use]
+pub fn retrieve_public(of: &AccountId, namespace: Namespace) -> Value {
+    request("retrieve", json!({ "pubkey": of.to_string(), "namespace": namespace.0, "last_hash": "" }))
+}
+
 /// Deletes these messages, in whatever namespace.
 #[must_use]
 pub fn delete(account: &Account, hashes: &[MessageHash]) -> Value {

@@ -1,0 +1,248 @@
+//! Reading what accounts publish of their devices, and of the own account also witnesses and the sticky set
+//! (forward-secrecy 2.3, 2.6, 6.4): from several members of a swarm, everything they say together. And the session
+//! manager's clockwork.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::storage_rpc::{self, BatchResponse, MaxSize, Namespace, RetrieveResponse, StoredMessage};
+use zwiebel_proto::zr1::mailbox::{self, Mailbox};
+
+use crate::compose::REMEMBER_MS;
+use crate::effect::RequestId;
+use crate::engine::{Cx, Engine};
+use crate::net::NodeSet;
+use crate::net::rpc::{Answer, Purpose};
+use crate::zr1::{Published, Wanted};
+
+/// Accounts read at the same time.
+const MAX_READS: usize = 4;
+
+/// What has come by then is taken for all.
+const PATIENCE_MS: u64 = 6_000;
+
+/// When no member can be asked at the moment.
+const RETRY_MS: u64 = 500;
+
+/// The manager looks at its clock at least this often.
+const TICK_MS: u64 = 60_000;
+
+/// How the swarms of accounts are being read.
+#[derive(Default)]
+pub(crate) struct Reading {
+    open: BTreeMap<AccountId, Read>,
+    tick_at: u64,
+    /// Not before this, after no member could be asked.
+    pause_until: u64,
+    /// When reads of both mailboxes began that came to their end, by member.
+    drained: BTreeMap<Ed25519Public, u64>,
+}
+
+struct Read {
+    flying: BTreeMap<RequestId, Ed25519Public>,
+    until: u64,
+    published: Published,
+    witnesses: Vec<Vec<u8>>,
+    sticky: Vec<Vec<u8>>,
+}
+
+/// The mailboxes of ZR1, in the order the poll asks for them.
+pub(crate) const MAILBOXES: [(Namespace, Mailbox); 2] =
+    [(Namespace(mailbox::FROM_OTHERS), Mailbox::Others), (Namespace(mailbox::OWN_DEVICES), Mailbox::OwnDevices)];
+
+impl Engine {
+    pub(crate) fn run_secrecy(&mut self, cx: &mut Cx<'_>) {
+        if self.zr1.is_none() {
+            return;
+        }
+        for who in std::mem::take(&mut self.model.unmet) {
+            self.introduce(cx, who);
+        }
+        let open = self.live.open.as_ref().map(|open| open.with);
+        let due = self.with_zr1(cx, |manager, m| {
+            manager.set_open(open);
+            manager.wake_at(m.now_ms.saturating_sub(1)).is_some_and(|at| at <= m.now_ms)
+        });
+        let due = due == Some(true) || self.live.reading.tick_at <= cx.now;
+        if due && !self.out.is_failing() {
+            self.live.reading.tick_at = cx.now.saturating_add(TICK_MS);
+            self.with_zr1(cx, |manager, m| manager.tick(m));
+        }
+        self.settle_secrecy(cx, "");
+        self.read_outboxes(cx);
+    }
+
+    fn read_outboxes(&mut self, cx: &mut Cx<'_>) {
+        let over: Vec<AccountId> = self
+            .live
+            .reading
+            .open
+            .iter()
+            .filter(|(_, read)| read.flying.is_empty() || read.until <= cx.now)
+            .map(|(owner, _)| *owner)
+            .collect();
+        for owner in over {
+            self.finish_read(cx, owner);
+        }
+        if self.net.paths.list.is_empty() || self.net.pause_until > cx.now || self.live.reading.pause_until > cx.now {
+            return;
+        }
+        let wanted = self.with_zr1(cx, |manager, m| manager.wanted(m.now_ms)).unwrap_or_default();
+        for Wanted { owner, nodes } in wanted {
+            if self.live.reading.open.len() >= MAX_READS {
+                return;
+            }
+            if !self.live.reading.open.contains_key(&owner) {
+                self.begin_read(cx, owner, nodes);
+            }
+        }
+    }
+
+    fn begin_read(&mut self, cx: &mut Cx<'_>, owner: AccountId, nodes: u8) {
+        let swarm = self.net.swarms.of(&owner, &self.net.pool, cx.now);
+        let thin = swarm.is_thin();
+        let swarm = swarm.clone();
+        if thin {
+            self.ask_swarm(cx, owner);
+        }
+        let Some(request) = self.read_request(cx, owner) else { return };
+        let mut asked = NodeSet::default();
+        let mut flying = BTreeMap::new();
+        for _ in 0..nodes {
+            let Some(member) = swarm.choose_reachable(&self.net.paths, &asked, &[], cx.rng) else { break };
+            asked.insert(member.key());
+            if let Some(id) = self.ask(cx, Purpose::Lists(owner), &member, &request, &[]) {
+                flying.insert(id, member.key());
+            }
+        }
+        if flying.is_empty() {
+            self.live.reading.pause_until = cx.now.saturating_add(RETRY_MS);
+            return;
+        }
+        let until = cx.now.saturating_add(PATIENCE_MS);
+        let read = Read { flying, until, published: Published::default(), witnesses: Vec::new(), sticky: Vec::new() };
+        self.live.reading.open.insert(owner, read);
+    }
+
+    /// The list and all bundles, without a signature; of the own account also what only we may read.
+    fn read_request(&self, cx: &Cx<'_>, owner: AccountId) -> Option<Value> {
+        let account = self.model.account.as_ref()?;
+        let mut parts: Vec<Value> =
+            outboxes().map(|namespace| storage_rpc::retrieve_public(&owner, namespace)).collect();
+        if account.id() == owner {
+            let timestamp = self.network_now(cx);
+            for namespace in [mailbox::WITNESSES, mailbox::STICKY] {
+                let size = MaxSize::Default;
+                parts.push(storage_rpc::retrieve(account, Namespace(namespace), None, size, timestamp));
+            }
+        }
+        Some(storage_rpc::batch(parts))
+    }
+
+    pub(crate) fn lists_came(&mut self, cx: &mut Cx<'_>, owner: AccountId, id: RequestId, answer: Answer) {
+        let Some(read) = self.live.reading.open.get_mut(&owner) else { return };
+        let Some(member) = read.flying.remove(&id) else { return };
+        match answer {
+            Answer::Reply { status: 200, body, .. } => match BatchResponse::parse(&body) {
+                Ok(batch) => read.take(batch.0),
+                Err(_) => self.net.pool.strike(member, cx.now),
+            },
+            Answer::Reply { status: 421, body, .. } => {
+                self.learn_swarm(cx, owner, &body);
+            }
+            Answer::Reply { .. } | Answer::Lost | Answer::LineDown => {}
+        }
+        if self.live.reading.open.get(&owner).is_some_and(|read| read.flying.is_empty()) {
+            self.finish_read(cx, owner);
+        }
+    }
+
+    fn finish_read(&mut self, cx: &mut Cx<'_>, owner: AccountId) {
+        let Some(read) = self.live.reading.open.remove(&owner) else { return };
+        let own = self.model.own_id() == Some(owner);
+        let answered = read.published.nodes > 0;
+        let contacts: Vec<AccountId> = self.model.contacts.keys().copied().collect();
+        self.with_zr1(cx, |manager, m| {
+            if own && answered {
+                manager.sticky_read(&read.sticky, &contacts, m.now_ms);
+                manager.witnesses_read(&read.witnesses, m);
+            }
+            manager.fetched(owner, read.published, m);
+        });
+        self.settle_secrecy(cx, "");
+    }
+
+    /// What a poll gave of a mailbox of ZR1.
+    pub(crate) fn take_secrets(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (namespace, from): (Namespace, Mailbox),
+        messages: &[StoredMessage],
+    ) {
+        for message in messages {
+            self.take_secret(cx, namespace, from, message);
+        }
+    }
+
+    fn take_secret(&mut self, cx: &mut Cx<'_>, namespace: Namespace, from: Mailbox, message: &StoredMessage) {
+        let Some(own) = self.model.own_id() else { return };
+        let hash = crate::outbox::hash_in(&own, namespace, &message.data);
+        if self.model.seen.contains_key(&hash) {
+            return;
+        }
+        let forget_at = self.network_now(cx).saturating_add(3 * REMEMBER_MS);
+        self.model.mark_seen(&mut self.out, &hash, forget_at);
+        self.with_zr1(cx, |manager, m| manager.receive(from, &message.data, m));
+        self.settle_secrecy(cx, &hash);
+    }
+
+    /// Both mailboxes were read to their end at a member: old prekeys may go once two members said so (2.8).
+    pub(crate) fn secrets_drained(&mut self, cx: &mut Cx<'_>, member: Ed25519Public, begun_ms: u64) {
+        let begun = self.net.clock.network(begun_ms);
+        self.live.reading.drained.insert(member, begun);
+        let mut times: Vec<u64> = self.live.reading.drained.values().copied().collect();
+        times.sort_unstable();
+        let second = times.iter().rev().nth(1).copied();
+        if let Some(second) = second {
+            self.with_zr1(cx, |manager, m| manager.drained(second, m.now_ms));
+            self.settle_secrecy(cx, "");
+        }
+    }
+
+    pub(crate) fn secrecy_wake_at(&self) -> Option<u64> {
+        let manager = self.zr1.as_ref()?;
+        let (now, network) = (self.time.now(), self.net.clock.network(self.time.now()));
+        let next = manager.wake_at(network).map(|at| now.saturating_add(at.saturating_sub(network)));
+        let tick = Some(self.live.reading.tick_at.max(now.saturating_add(RETRY_MS)));
+        let patience = self.live.reading.open.values().map(|read| read.until).min();
+        // A fetch that cannot begin at the moment is looked at again a little later.
+        let next = next.map(|at| at.max(self.live.reading.pause_until).max(now.saturating_add(RETRY_MS)));
+        next.into_iter().chain(tick).chain(patience).min()
+    }
+}
+
+impl Read {
+    /// One member's answer, in the order of the request.
+    fn take(&mut self, parts: Vec<(u16, Value)>) {
+        let mut values = parts.into_iter().map(|(code, value)| {
+            let answer = RetrieveResponse::from_value(&value).ok().filter(|_| code == 200);
+            answer.map(|answer| answer.messages.into_iter().map(|message| message.data).collect::<Vec<_>>())
+        });
+        let Some(Some(manifests)) = values.next() else { return };
+        self.published.nodes = self.published.nodes.saturating_add(1);
+        self.published.manifests.extend(manifests);
+        for bundles in values.by_ref().take(mailbox::MAX_DEVICES) {
+            self.published.bundles.extend(bundles.unwrap_or_default());
+        }
+        self.witnesses.extend(values.next().flatten().unwrap_or_default());
+        self.sticky.extend(values.next().flatten().unwrap_or_default());
+    }
+}
+
+/// The namespaces of an account's list and bundles.
+fn outboxes() -> impl Iterator<Item = Namespace> {
+    let bundles = (0_u8..).map_while(mailbox::bundle_namespace);
+    std::iter::once(mailbox::MANIFEST).chain(bundles).map(Namespace)
+}

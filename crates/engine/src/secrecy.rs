@@ -1,0 +1,300 @@
+//! Between the engine and its session manager ([`crate::zr1`]): which messages go through it, what becomes of what it
+//! says. Every step of the manager is part of the engine's next batch: rows, stores and what is shown together.
+//!
+//! A message's name in ZR1 is its sent time and eight random bytes, so that an acknowledgement finds it again.
+
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::content::{self, Content, DataMessage, Payload};
+use zwiebel_proto::envelope::Opened;
+use zwiebel_proto::storage_rpc::Namespace;
+
+use crate::batch::{Row, Table};
+use crate::compose::{Draft, TYPING_TTL_MS};
+use crate::engine::{BootError, Cx, Engine};
+use crate::model::rows::{FAILED_NOT_REACHED, OutboxRow, Outgoing, Sealed};
+use crate::view::{DevicesView, MessageId, NoticeView, Refusal, SendState, ViewEvent};
+use crate::zr1::{Event, Manager, Moment, Notice, Step, Tier};
+
+/// How this program calls itself in the list of devices.
+const DEVICE_NAME: &str = "Zwiebel";
+
+impl Engine {
+    /// The manager of the account, from its rows. An account that was here before has it on, like one made here.
+    pub(crate) fn boot_secrecy(&mut self, rows: &[Row], cx: &mut Cx<'_>) -> Result<(), BootError> {
+        let Some(account) = self.model.account.as_ref().filter(|_| self.config.forward_secrecy) else { return Ok(()) };
+        let own = rows.iter().filter(|row| row.table == Table::Zr1);
+        let rows = own.map(|row| (row.key.as_slice(), row.value.as_slice()));
+        self.zr1 = Some(Manager::load(*account.seed16(), rows)?);
+        let restoring = self.model.restore.is_some();
+        self.with_zr1(cx, |manager, m| {
+            if manager.is_set_up() {
+                manager.start(m);
+            } else {
+                manager.set_up(DEVICE_NAME, restoring, !restoring, m);
+            }
+        });
+        self.model.unmet = self.model.contacts.keys().copied().collect();
+        self.settle_secrecy(cx, "");
+        Ok(())
+    }
+
+    /// A new account, or one brought back: then other apps may use it, until its own list says otherwise.
+    pub(crate) fn set_up_secrecy(&mut self, cx: &mut Cx<'_>, restored: bool) {
+        let Some(account) = self.model.account.as_ref().filter(|_| self.config.forward_secrecy) else { return };
+        self.zr1 = Manager::load(*account.seed16(), std::iter::empty()).ok();
+        self.with_zr1(cx, |manager, m| manager.set_up(DEVICE_NAME, restored, !restored, m));
+        self.settle_secrecy(cx, "");
+    }
+
+    /// Calls the manager with network time; its step waits for [`Engine::settle_secrecy`].
+    pub(crate) fn with_zr1<R>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: impl FnOnce(&mut Manager, &mut Moment<'_>) -> R,
+    ) -> Option<R> {
+        let now_ms = self.network_now(cx);
+        let mut m = Moment { now_ms, rng: &mut *cx.rng };
+        self.zr1.as_mut().map(|manager| call(manager, &mut m))
+    }
+
+    /// Puts the manager's step into the open batch. `hash`: of the blob that led to it, if one did.
+    pub(crate) fn settle_secrecy(&mut self, cx: &mut Cx<'_>, hash: &str) {
+        // What events lead to may make another step.
+        for _ in 0..8 {
+            let Some(step) = self.zr1.as_mut().map(Manager::take_step).filter(|step| !step.is_empty()) else { return };
+            let Step { rows, stores, events } = step;
+            for (key, value) in rows {
+                match value {
+                    Some(value) => self.out.put_bytes(Table::Zr1, key, value),
+                    None => self.out.delete(Table::Zr1, key),
+                }
+            }
+            let created_ms = self.network_now(cx);
+            for store in stores {
+                let hash = crate::outbox::hash_in(&store.to, Namespace(store.namespace), &store.data);
+                let what = Outgoing::Secret { namespace: store.namespace, number: store.number };
+                let sealed = Sealed { data: store.data, hash };
+                let ttl_ms = store.ttl_ms;
+                self.enqueue(OutboxRow { to: store.to, what, sealed, ttl_ms, created_ms, failed: false, sync: None });
+            }
+            for event in events {
+                self.secrecy_event(cx, event, hash);
+            }
+        }
+    }
+
+    fn secrecy_event(&mut self, cx: &mut Cx<'_>, event: Event, hash: &str) {
+        match event {
+            Event::Message { from, content, .. } => self.file_secret(cx, from, None, &content, hash),
+            Event::Synced { with, content, .. } => {
+                if let Some(own) = self.model.own_id() {
+                    self.file_secret(cx, own, Some(with), &content, hash);
+                }
+            }
+            Event::Fallback { to, content, .. } => self.fall_back(cx, to, &content),
+            Event::Stored { id, .. } => self.advance_state(&id, SendState::Sent),
+            Event::Delivered { id, .. } => self.advance_state(&id, SendState::Delivered),
+            Event::Undelivered { id, .. } => self.advance_state(&id, FAILED_NOT_REACHED),
+            Event::Unreadable { from: who, .. }
+            | Event::Replaced { from: who, .. }
+            | Event::Protection { with: who, .. } => self.emit_known(who),
+            Event::Notice { about, .. } if self.model.own_id() != Some(about) => self.emit_known(about),
+            Event::Notice { .. } | Event::Devices | Event::Revoked | Event::Dropped | Event::Renewed => {
+                let view = self.devices_view();
+                self.out.emit(ViewEvent::Devices(view));
+            }
+        }
+    }
+
+    fn emit_known(&mut self, with: AccountId) {
+        if self.model.conversations.contains_key(&with) {
+            self.emit_conversation(with);
+        }
+    }
+
+    /// The state of an own message moves forwards only.
+    fn advance_state(&mut self, id: &[u8; 16], state: SendState) {
+        let Some(id) = self.named(id) else { return };
+        let now = self.model.message(&id).and_then(|(_, row)| row.state);
+        let forwards = matches!(
+            (now, state),
+            (Some(SendState::Sending | SendState::Failed(_)), _)
+                | (Some(SendState::Sent), SendState::Delivered | SendState::Failed(_))
+        );
+        if forwards {
+            self.sent_one(id, self.net.clock.network(self.time.now()));
+            self.set_state(id, state);
+        }
+    }
+
+    /// The own message that a name in ZR1 stands for.
+    fn named(&self, id: &[u8; 16]) -> Option<MessageId> {
+        let sent_ms = u64::from_be_bytes(*id.first_chunk::<8>()?);
+        Some(MessageId { sent_ms, author: self.model.own_id()? })
+    }
+
+    /// Files what a device of `sender` said; of an own device: to whom.
+    fn file_secret(&mut self, cx: &mut Cx<'_>, sender: AccountId, to: Option<AccountId>, bytes: &[u8], hash: &str) {
+        let Ok(mut content) = content::decode(bytes) else { return };
+        let Some(sent_ms) = content.sent_ms else { return };
+        match (&mut content.body, to) {
+            // Only our own devices say to whom they wrote.
+            (Payload::Data(data), None) if data.sync_target.is_some() => return,
+            (Payload::Data(data), Some(to)) => {
+                data.sync_target = Some(to);
+                data.profile = None;
+            }
+            (Payload::Unsend { .. }, Some(_)) | (_, None) => {}
+            (_, Some(_)) => return,
+        }
+        let stored_until = self.network_now(cx).saturating_add(crate::compose::MESSAGE_TTL_MS);
+        self.file(cx, Opened { sender, content, sent_ms }, hash.to_owned(), stored_until);
+    }
+
+    /// A v1 message came: what it says of its sender's list, and a mark if they have ZR1 (3.5).
+    pub(crate) fn v1_arrived(&mut self, cx: &mut Cx<'_>, opened: &Opened) {
+        let from = opened.sender;
+        if self.model.own_id() == Some(from) || self.model.contact(&from).blocked {
+            return;
+        }
+        let (hint, data) = (opened.content.hint, matches!(opened.content.body, Payload::Data(_)));
+        let approved = self.model.contact(&from).approved;
+        self.with_zr1(cx, |manager, m| {
+            if let Some(hint) = hint.filter(|_| approved) {
+                manager.hinted(from, &hint, m.now_ms);
+            }
+            if data {
+                manager.v1_came(from, m.now_ms);
+            }
+        });
+        self.settle_secrecy(cx, "");
+    }
+
+    /// Whether a draft goes through the manager: its recipient has ZR1, or it is not known yet whether they have.
+    pub(crate) fn goes_secret(&mut self, cx: &mut Cx<'_>, draft: &Draft) -> bool {
+        self.introduce(cx, draft.to);
+        let to = draft.to;
+        let typing = draft.what == Outgoing::Typing;
+        if self.model.own_id() == Some(to) {
+            return false;
+        }
+        let goes = self.with_zr1(cx, |manager, m| match manager.tier(to, m.now_ms) {
+            Tier::Zr1 | Tier::Ask => true,
+            Tier::V1 => manager.is_on() && !manager.knows(&to, m.now_ms) && !typing,
+        });
+        goes.unwrap_or(false)
+    }
+
+    /// Hands a draft to the manager.
+    pub(crate) fn queue_secret(&mut self, cx: &mut Cx<'_>, draft: &Draft) -> Result<(), Refusal> {
+        let bytes = content::encode(&draft.content);
+        let to = draft.to;
+        let mut id = [0; 16];
+        cx.rng.fill_bytes(&mut id);
+        let sent = draft.content.sent_ms.unwrap_or(0).to_be_bytes();
+        id.iter_mut().zip(sent).for_each(|(to, from)| *to = from);
+        self.with_zr1(cx, |manager, m| match draft.what {
+            Outgoing::Typing => manager.whisper(to, bytes, TYPING_TTL_MS, m),
+            _ => manager.send(to, id, bytes, m),
+        });
+        self.settle_secrecy(cx, "");
+        Ok(())
+    }
+
+    /// The recipient has no ZR1: the message goes out as it always did.
+    fn fall_back(&mut self, cx: &mut Cx<'_>, to: AccountId, bytes: &[u8]) {
+        let (Ok(content), Some(author)) = (content::decode(bytes), self.model.own_id()) else { return };
+        let id = MessageId { sent_ms: content.sent_ms.unwrap_or(0), author };
+        let visible = self.model.message(&id).is_some_and(|(with, _)| with == to);
+        let what = if visible { Outgoing::Message(id) } else { Outgoing::Control };
+        let sync = match &content.body {
+            Payload::Data(data) => {
+                let copy = DataMessage { profile: None, sync_target: Some(to), ..data.clone() };
+                Some(Content { body: Payload::Data(copy), ..content.clone() })
+            }
+            _ => None,
+        };
+        match self.queue_v1(cx, &Draft { to, what, content, sync }) {
+            Ok(number) if visible => {
+                let hash = self.model.outbox.get(&number).map(crate::talk::own_hash);
+                self.model.change_message(&mut self.out, id, |row| row.hash = hash);
+            }
+            Ok(_) => {}
+            Err(_) => tracing::warn!("a message could not be sealed"),
+        }
+    }
+
+    /// The manager knows whom the person has accepted.
+    pub(crate) fn introduce(&mut self, cx: &mut Cx<'_>, who: AccountId) {
+        let contact = self.model.contact(&who);
+        self.with_zr1(cx, |manager, _| manager.set_contact(who, contact.approved, contact.blocked));
+    }
+
+    /// Messages of this conversation that wait are forgotten.
+    pub(crate) fn forget_secret(&mut self, cx: &mut Cx<'_>, to: AccountId, message: Option<MessageId>) {
+        self.with_zr1(cx, |manager, _| match message {
+            Some(message) => manager.forget_sent(&to, message.sent_ms),
+            None => manager.forget_all(&to),
+        });
+        self.settle_secrecy(cx, "");
+    }
+
+    /// A message that the manager gave up is tried once more.
+    pub(crate) fn retry_secret(&mut self, cx: &mut Cx<'_>, message: MessageId) -> Result<(), Refusal> {
+        let (to, _) = self.model.message(&message).ok_or(Refusal::UnknownMessage)?;
+        let again = self.with_zr1(cx, |manager, m| manager.retry_sent(&to, message.sent_ms, m));
+        if again == Some(true) {
+            self.set_state(message, SendState::Sending);
+        }
+        self.settle_secrecy(cx, "");
+        Ok(())
+    }
+
+    /// A restored device presents itself to the contacts (5.5).
+    pub(crate) fn greet_contacts(&mut self, cx: &mut Cx<'_>) {
+        let mut contacts: Vec<AccountId> =
+            self.model.contacts.iter().filter(|(_, row)| row.approved && !row.blocked).map(|(who, _)| *who).collect();
+        let newest =
+            |who: &AccountId| self.model.threads.get(who).and_then(|t| t.last()).map_or(0, |(id, _)| id.sent_ms);
+        contacts.sort_by_key(|who| std::cmp::Reverse(newest(who)));
+        contacts.truncate(500);
+        self.with_zr1(cx, |manager, _| manager.greet(contacts));
+        self.settle_secrecy(cx, "");
+    }
+
+    /// What a person decides about devices and protection.
+    pub(crate) fn secrecy_command(
+        &mut self,
+        cx: &mut Cx<'_>,
+        about: Option<AccountId>,
+        call: impl FnOnce(&mut Manager, &mut Moment<'_>),
+    ) {
+        self.with_zr1(cx, call);
+        self.settle_secrecy(cx, "");
+        match about {
+            Some(who) => self.emit_conversation(who),
+            None => {
+                let view = self.devices_view();
+                self.out.emit(ViewEvent::Devices(view));
+            }
+        }
+    }
+
+    pub(crate) fn show_safety_number(&mut self, with: AccountId) {
+        let number = self.zr1.as_ref().and_then(|manager| manager.safety_number(&with));
+        self.out.emit(ViewEvent::SafetyNumber { with, number });
+    }
+
+    pub(crate) fn devices_view(&self) -> DevicesView {
+        let now = self.net.clock.network(self.time.now());
+        self.zr1.as_ref().map_or_else(DevicesView::default, |manager| DevicesView {
+            status: manager.status(),
+            devices: manager.devices(&manager.own_id(), now),
+        })
+    }
+
+    pub(crate) fn notice_views(&self, about: &AccountId) -> Vec<NoticeView> {
+        let list: &[(u64, Notice)] = self.zr1.as_ref().map(|manager| manager.notices(about)).unwrap_or_default();
+        list.iter().map(|(at, notice)| NoticeView { at_ms: self.device_time(*at), notice: *notice }).collect()
+    }
+}

@@ -1,0 +1,366 @@
+//! Two engines with ZR1 over a simulated network (forward-secrecy): first contact, loss, crashes, devices that come, go and
+//! fall back in time, contacts without it, and nodes that hide what is published.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod common;
+
+use common::{befriend, second_device, send, send_and_arrive};
+use zwiebel_engine::input::{Command, Input};
+use zwiebel_engine::view::{DeviceStatus, Notice, Protection, SendState};
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_testkit::world::World;
+
+const MINUTE_MS: u64 = 60_000;
+const SECRET: Protection = Protection::ForwardSecret { verified: false };
+
+fn world(seed: u64) -> World {
+    let mut world = World::new(seed);
+    world.forward_secrecy = true;
+    world
+}
+
+fn protection(world: &World, client: usize, with: &AccountId) -> Protection {
+    world.clients[client].shown.conversations[with].protection
+}
+
+/// Messages in the mailbox that official clients read.
+fn in_the_clear(world: &World, whose: &AccountId) -> usize {
+    world.net.held_in(&whose.to_bytes(), Namespace::MESSAGES).len()
+}
+
+fn with_prefix(world: &World, client: usize, prefix: &str) -> Vec<String> {
+    let mut bodies: Vec<String> = world.clients[client]
+        .shown
+        .bodies()
+        .iter()
+        .filter(|b| b.starts_with(prefix))
+        .map(|b| (*b).to_owned())
+        .collect();
+    bodies.sort();
+    bodies
+}
+
+/// Polls once a minute, so that hours pass quickly.
+fn hide(world: &mut World, clients: &[usize]) {
+    for client in clients {
+        world.input(*client, Input::Visible(false));
+    }
+}
+
+#[test]
+fn first_contact_is_forward_secret_from_the_first_message() {
+    let mut world = world(201);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    assert_eq!(protection(&world, alice, &bob_id), SECRET);
+    assert_eq!(protection(&world, bob, &alice_id), SECRET);
+    assert_eq!((in_the_clear(&world, &alice_id), in_the_clear(&world, &bob_id)), (0, 0));
+    let delivered = |w: &World| {
+        w.clients[alice].shown.timeline.iter().all(|m| m.state.is_none_or(|state| state == SendState::Delivered))
+    };
+    assert!(world.run_until(2 * MINUTE_MS, delivered).is_some(), "a device acknowledges");
+    assert_eq!(world.clients[alice].shown.devices.status, DeviceStatus::Listed);
+    assert_eq!(world.clients[alice].shown.devices.devices.len(), 1);
+    world.command(alice, Command::ShowSafetyNumber { with: bob_id });
+    world.command(bob, Command::ShowSafetyNumber { with: alice_id });
+    world.run_for(100);
+    let number = world.clients[alice].shown.safety_number.clone().unwrap();
+    assert_eq!(number.len(), 71, "60 digits in groups of five");
+    assert_eq!(world.clients[bob].shown.safety_number, Some(number));
+}
+
+#[test]
+fn both_write_first_at_once() {
+    let mut world = world(202);
+    let (alice, alice_id) = world.add_account("Alice");
+    let (bob, bob_id) = world.add_account("Bob");
+    world.run_for(3_000);
+    world.command(alice, Command::OpenConversation { with: bob_id });
+    world.command(bob, Command::OpenConversation { with: alice_id });
+    send(&mut world, alice, bob_id, "a0");
+    send(&mut world, bob, alice_id, "b0");
+    let both = |w: &World| with_prefix(w, bob, "a").len() == 1 && with_prefix(w, alice, "b").len() == 1;
+    assert!(world.run_until(30_000, both).is_some());
+    for n in 1..4 {
+        send_and_arrive(&mut world, alice, bob, bob_id, &format!("a{n}"));
+        send_and_arrive(&mut world, bob, alice, alice_id, &format!("b{n}"));
+    }
+    assert_eq!((with_prefix(&world, bob, "a").len(), with_prefix(&world, alice, "b").len()), (4, 4));
+}
+
+#[test]
+fn replies_reactions_receipts_and_deletions_travel_inside() {
+    let mut world = world(203);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    let on = zwiebel_engine::view::Settings { read_receipts: true, typing_indicators: true };
+    for client in [alice, bob] {
+        world.command(client, Command::SetSettings(on));
+    }
+    send_and_arrive(&mut world, alice, bob, bob_id, "look");
+    let message = world.clients[bob].shown.timeline.last().unwrap().id;
+    world.command(bob, Command::React { message, emoji: "🧅".into(), remove: false });
+    world.command(bob, Command::MarkRead { with: alice_id, up_to: message });
+    world.command(bob, Command::Typing { with: alice_id, active: true });
+    let done = |w: &World| {
+        let last = w.clients[alice].shown.timeline.last().unwrap();
+        last.reactions.len() == 1
+            && last.state == Some(SendState::Read)
+            && w.clients[alice].shown.typing.get(&bob_id) == Some(&true)
+    };
+    assert!(world.run_until(15_000, done).is_some());
+    world.command(alice, Command::Delete { message, for_everyone: true });
+    let gone = |w: &World| w.clients[bob].shown.timeline.iter().any(|m| m.id == message && m.deleted);
+    assert!(world.run_until(15_000, gone).is_some());
+    assert_eq!(in_the_clear(&world, &bob_id), 0);
+}
+
+#[test]
+fn a_fifth_of_the_stores_may_vanish() {
+    let mut world = world(204);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    hide(&mut world, &[alice, bob]);
+    world.net.swallowed = 20;
+    for n in 0..40 {
+        send(&mut world, alice, bob_id, &format!("a{n:02}"));
+        send(&mut world, bob, alice_id, &format!("b{n:02}"));
+        world.run_for(MINUTE_MS);
+    }
+    world.net.swallowed = 0;
+    // Later messages that are acknowledged show which earlier ones are missing.
+    for n in 40..43 {
+        send(&mut world, alice, bob_id, &format!("a{n:02}"));
+        send(&mut world, bob, alice_id, &format!("b{n:02}"));
+        world.run_for(20 * MINUTE_MS);
+    }
+    // What was lost twice waits a day.
+    world.run_for(20 * MINUTE_MS);
+    world.now += 24 * 60 * MINUTE_MS;
+    let done = |w: &World| with_prefix(w, bob, "a").len() == 43 && with_prefix(w, alice, "b").len() == 43;
+    assert!(world.run_until(30 * MINUTE_MS, done).is_some());
+    let single = |mut all: Vec<String>| {
+        let count = all.len();
+        all.dedup();
+        all.len() == count
+    };
+    assert!(single(with_prefix(&world, bob, "a")) && single(with_prefix(&world, alice, "b")));
+}
+
+/// Alice sends while one of the two crashes after its `n`-th effect; afterwards both have everything once.
+fn crash_after(n: u64, crashing_sender: bool) -> bool {
+    let mut world = world(30);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    let victim = if crashing_sender { alice } else { bob };
+    world.clients[victim].crash_after = Some(n);
+    send(&mut world, alice, bob_id, "x0");
+    world.run_for(900);
+    send(&mut world, bob, alice_id, "y0");
+    world.run_for(9_000);
+    let crashed = world.clients[victim].crash_after.take().is_none();
+    world.run_for(1_000);
+    for (client, with) in [(alice, bob_id), (bob, alice_id)] {
+        world.command(client, Command::OpenConversation { with });
+    }
+    world.run_for(8_000);
+    for prefix in ["x", "y"] {
+        let (a, b) = (with_prefix(&world, alice, prefix), with_prefix(&world, bob, prefix));
+        assert_eq!(a, b, "crash after {n}: both see the same");
+        let author_crashed = (prefix == "x") == crashing_sender;
+        assert!(a.len() == 1 || (author_crashed && a.is_empty()), "{prefix}: {a:?} after {n}");
+    }
+    assert_eq!(protection(&world, alice, &bob_id), SECRET);
+    crashed
+}
+
+#[test]
+fn sender_may_crash_after_every_effect() {
+    let crashes = (1..15).filter(|n| crash_after(*n, true)).count();
+    assert!(crashes > 10, "{crashes}");
+}
+
+#[test]
+fn receiver_may_crash_after_every_effect() {
+    let crashes = (1..15).filter(|n| crash_after(*n, false)).count();
+    assert!(crashes > 10, "{crashes}");
+}
+
+#[test]
+fn rows_put_back_are_noticed_and_the_device_becomes_another() {
+    let mut world = world(205);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    world.run_for(MINUTE_MS);
+    let id = |w: &World| w.clients[alice].shown.devices.devices.iter().find(|d| d.this).map(|d| d.id);
+    let before = id(&world).unwrap();
+    let copy = world.clients[alice].store.clone();
+    world.now += 12 * MINUTE_MS;
+    world.run_for(10_000);
+    world.restart(alice); // a new witness is published
+    world.run_for(MINUTE_MS);
+    world.command(alice, Command::OpenConversation { with: bob_id });
+    send_and_arrive(&mut world, alice, bob, bob_id, "before");
+    send_and_arrive(&mut world, bob, alice, alice_id, "this, too");
+    world.clients[alice].store = copy;
+    world.restart(alice);
+    let another = |w: &World| {
+        w.clients[alice].shown.devices.status == DeviceStatus::Listed && id(w).is_some_and(|now| now != before)
+    };
+    assert!(world.run_until(MINUTE_MS, another).is_some(), "{:?}", world.clients[alice].shown.devices);
+    assert_eq!(world.clients[alice].shown.devices.devices.len(), 1, "the old one is revoked");
+    world.command(alice, Command::OpenConversation { with: bob_id });
+    send_and_arrive(&mut world, alice, bob, bob_id, "after");
+    world.run_for(MINUTE_MS);
+    send_and_arrive(&mut world, bob, alice, alice_id, "welcome back");
+    let notices = &world.clients[bob].shown.conversations[&alice_id].notices;
+    assert!(notices.iter().any(|n| n.notice == Notice::DeviceAdded), "{notices:?}");
+    assert!(notices.iter().all(|n| n.notice != Notice::DeviceUnendorsed), "vouched for by the old keys");
+}
+
+#[test]
+fn plain_restarts_change_no_device() {
+    let mut world = world(206);
+    let (alice, bob, _, bob_id) = befriend(&mut world);
+    let id = |w: &World| w.clients[alice].shown.devices.devices.first().map(|d| d.id);
+    let before = id(&world);
+    for n in 0..4 {
+        world.now += 11 * MINUTE_MS;
+        world.run_for(3_000);
+        world.restart(alice);
+        world.run_for(3_000);
+        world.command(alice, Command::OpenConversation { with: bob_id });
+        send_and_arrive(&mut world, alice, bob, bob_id, &format!("again {n}"));
+    }
+    assert_eq!(id(&world), before);
+}
+
+#[test]
+fn contact_without_it_is_standard_until_it_has_it() {
+    let mut world = world(207);
+    world.forward_secrecy = false;
+    let (bob, bob_id) = world.add_account("Bob");
+    world.forward_secrecy = true;
+    let (alice, alice_id) = world.add_account("Alice");
+    world.run_for(3_000);
+    world.command(alice, Command::OpenConversation { with: bob_id });
+    world.command(bob, Command::OpenConversation { with: alice_id });
+    send_and_arrive(&mut world, alice, bob, bob_id, "hello");
+    send_and_arrive(&mut world, bob, alice, alice_id, "hello you");
+    assert_eq!(protection(&world, alice, &bob_id), Protection::Standard);
+    assert!(in_the_clear(&world, &bob_id) > 0);
+
+    // Bob's app is updated: his account was made here, so it goes on.
+    world.clients[bob].forward_secrecy = true;
+    world.restart(bob);
+    world.run_for(5_000);
+    world.command(bob, Command::OpenConversation { with: alice_id });
+    send_and_arrive(&mut world, bob, alice, alice_id, "now with keys");
+    let before = in_the_clear(&world, &bob_id);
+    send_and_arrive(&mut world, alice, bob, bob_id, "so have I");
+    assert_eq!(protection(&world, alice, &bob_id), SECRET);
+    assert_eq!(protection(&world, bob, &alice_id), SECRET);
+    assert_eq!(in_the_clear(&world, &bob_id), before);
+}
+
+#[test]
+fn nodes_that_hide_the_outbox_cannot_talk_anybody_down() {
+    let mut world = world(208);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    world.net.hidden_outboxes = true;
+    world.now += 26 * 60 * MINUTE_MS; // the lists are older than a day
+    world.run_for(MINUTE_MS);
+    send_and_arrive(&mut world, alice, bob, bob_id, "still closed");
+    send_and_arrive(&mut world, bob, alice, alice_id, "still closed, too");
+    assert_eq!((in_the_clear(&world, &alice_id), in_the_clear(&world, &bob_id)), (0, 0));
+    assert_eq!(protection(&world, alice, &bob_id), SECRET);
+}
+
+#[test]
+fn a_hidden_outbox_at_first_contact_is_found_by_the_hint() {
+    let mut world = world(209);
+    world.net.hidden_outboxes = true;
+    let (alice, alice_id) = world.add_account("Alice");
+    let (bob, bob_id) = world.add_account("Bob");
+    world.run_for(3_000);
+    world.command(alice, Command::OpenConversation { with: bob_id });
+    world.command(bob, Command::OpenConversation { with: alice_id });
+    send_and_arrive(&mut world, alice, bob, bob_id, "hello");
+    assert_eq!(protection(&world, alice, &bob_id), Protection::Standard);
+    send_and_arrive(&mut world, bob, alice, alice_id, "hello you");
+    assert_eq!(protection(&world, alice, &bob_id), Protection::Waiting, "the hint was in the message");
+    send(&mut world, alice, bob_id, "only with keys");
+    world.run_for(MINUTE_MS);
+    assert!(with_prefix(&world, bob, "only").is_empty());
+    world.net.hidden_outboxes = false;
+    world.now += 60 * MINUTE_MS;
+    let arrived = world.run_until(5 * MINUTE_MS, |w| with_prefix(w, bob, "only").len() == 1);
+    assert!(arrived.is_some());
+    let answered = world.run_until(MINUTE_MS, |w| protection(w, alice, &bob_id) == SECRET);
+    assert!(answered.is_some(), "an acknowledgement is an answer");
+}
+
+#[test]
+fn second_device_joins_and_both_receive_until_one_is_revoked() {
+    let mut world = world(210);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    world.run_for(MINUTE_MS);
+    let second = second_device(&mut world, alice);
+    let joined = |w: &World| w.clients[second].shown.devices.status == DeviceStatus::Listed;
+    assert!(world.run_until(2 * MINUTE_MS, joined).is_some(), "its account's list says that ZR1 is on");
+    assert_eq!(world.clients[second].shown.devices.devices.len(), 2);
+    world.command(second, Command::OpenConversation { with: bob_id });
+    world.run_for(2 * MINUTE_MS);
+    let told = |w: &World| {
+        let notices = &w.clients[bob].shown.conversations[&alice_id].notices;
+        notices.iter().any(|n| n.notice == Notice::DeviceUnendorsed)
+    };
+    assert!(world.run_until(3 * MINUTE_MS, told).is_some());
+    send_and_arrive(&mut world, bob, alice, alice_id, "to both of you");
+    let both = |w: &World| with_prefix(w, second, "to both").len() == 1;
+    assert!(world.run_until(MINUTE_MS, both).is_some());
+    send_and_arrive(&mut world, second, bob, bob_id, "from the second");
+    let synced = |w: &World| with_prefix(w, alice, "from the second").len() == 1;
+    assert!(world.run_until(MINUTE_MS, synced).is_some(), "what one sends appears on the other");
+
+    let gone = world.clients[alice].shown.devices.devices.iter().find(|d| !d.this).unwrap().id;
+    world.command(alice, Command::RevokeDevice(gone));
+    let revoked = |w: &World| w.clients[second].shown.devices.status == DeviceStatus::Revoked;
+    world.now += 60 * MINUTE_MS; // every device reads its own list hourly
+    assert!(world.run_until(2 * MINUTE_MS, revoked).is_some());
+    assert_eq!(with_prefix(&world, second, "to both").len(), 1, "it keeps its messages");
+    let known = |w: &World| {
+        let notices = &w.clients[bob].shown.conversations[&alice_id].notices;
+        notices.iter().any(|n| n.notice == Notice::DeviceRemoved)
+    };
+    assert!(world.run_until(3 * MINUTE_MS, known).is_some());
+    send_and_arrive(&mut world, bob, alice, alice_id, "only for the first");
+    world.run_for(MINUTE_MS);
+    assert!(with_prefix(&world, second, "only for").is_empty());
+}
+
+#[test]
+fn the_only_device_is_lost_and_the_words_bring_what_nobody_acknowledged() {
+    let mut world = world(211);
+    let (alice, bob, alice_id, _) = befriend(&mut world);
+    world.run_for(MINUTE_MS);
+    world.command(alice, Command::RevealPhrase);
+    world.run_for(10);
+    let old = world.clients[alice].shown.devices.devices[0].id;
+    let phrase = world.clients[alice].shown.phrase.clone().unwrap().0;
+    world.clients[alice].engine = None;
+    world.clients[alice].offline = true;
+    send(&mut world, bob, alice_id, "are you there?");
+    world.run_for(MINUTE_MS);
+    let new = world.add_client();
+    world.command(new, Command::RestoreAccount { phrase });
+    let joined = |w: &World| w.clients[new].shown.devices.status == DeviceStatus::Listed;
+    assert!(world.run_until(3 * MINUTE_MS, joined).is_some());
+    world.command(new, Command::RevokeDevice(old));
+    let bob_id = world.id(bob);
+    world.command(new, Command::OpenConversation { with: bob_id });
+    // A device nobody vouches for waits a day for what was written before, so that the others could object.
+    world.run_for(3 * MINUTE_MS); // it presents itself
+    world.now += 22 * 60 * MINUTE_MS;
+    world.run_for(2 * MINUTE_MS);
+    assert!(with_prefix(&world, new, "are you").is_empty());
+    world.now += 3 * 60 * MINUTE_MS;
+    let arrived = world.run_until(10 * MINUTE_MS, |w| with_prefix(w, new, "are you").len() == 1);
+    assert!(arrived.is_some());
+}
