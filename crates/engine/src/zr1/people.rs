@@ -129,8 +129,9 @@ impl Manager {
 
     fn nothing_published(&mut self, owner: AccountId, asked: u8, now: u64) {
         self.change_person(owner, |row| {
+            let apart = now.saturating_sub(row.absent_ms) >= ABSENT_MS;
             row.absent_ms = now;
-            if asked >= 3 && row.standing == Standing::Pending && row.signer.is_none() {
+            if apart && asked >= 3 && row.standing == Standing::Pending && row.signer.is_none() {
                 row.searches = row.searches.saturating_add(1);
             }
         });
