@@ -31,6 +31,7 @@ use zwiebel_proto::storage_rpc::retrieve;
 use zwiebel_proto::storage_rpc::store;
 
 const WORKERS: usize = 8;
+/// Times that each of them does each thing, unless an argument says otherwise.
 const PER_WORKER: usize = 250;
 
 #[tokio::main]
@@ -52,7 +53,8 @@ async fn main() {
     let network = Arc::new(network);
     let http = tls::client().unwrap();
 
-    let bench = Bench { network: Arc::clone(&network), http };
+    let times = std::env::args().nth(1).map_or(PER_WORKER, |times| times.parse().expect("a number"));
+    let bench = Bench { network: Arc::clone(&network), http, times };
     let store = bench.measure(one_store).await;
     let retrieve = bench.measure(one_retrieve).await;
     let info = bench.measure(one_info).await;
@@ -101,6 +103,7 @@ impl Measured {
 struct Bench {
     network: Arc<Network>,
     http: reqwest::Client,
+    times: usize,
 }
 
 impl Bench {
@@ -114,10 +117,10 @@ impl Bench {
         for worker in 0..WORKERS {
             let (bench, work) = (self.clone(), work.clone());
             running.spawn(async move {
-                let mut times = Vec::with_capacity(PER_WORKER);
-                for n in 0..PER_WORKER {
+                let mut times = Vec::with_capacity(bench.times);
+                for n in 0..bench.times {
                     let start = Instant::now();
-                    work(bench.clone(), worker * PER_WORKER + n).await;
+                    work(bench.clone(), worker * bench.times + n).await;
                     times.push(start.elapsed());
                 }
                 times
