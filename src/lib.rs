@@ -16,6 +16,9 @@ pub mod ui;
 pub mod vm;
 pub mod worker;
 
+/// Whether conversations of this build negotiate forward secrecy. Screens promise and offer nothing that is off.
+pub const FORWARD_SECRECY: bool = false;
+
 /// Starts whichever half of the app this scope is for.
 pub fn start() {
     if platform::in_page() {

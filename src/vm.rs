@@ -75,6 +75,10 @@ pub struct App {
     pub problem: RwSignal<Option<Problem>>,
     /// Account data in the network.
     pub sync: RwSignal<SyncView>,
+    /// The devices of the account.
+    pub devices: RwSignal<DevicesView>,
+    /// The safety number that was asked for last, and with whom it is; none inside: not known yet.
+    pub safety: RwSignal<Option<(AccountId, Option<String>)>>,
     /// The problem whose bar the person closed.
     pub sync_closed: RwSignal<Option<SyncProblem>>,
     pub toasts: RwSignal<Vec<Toast>>,
@@ -113,6 +117,8 @@ impl App {
             network: RwSignal::new(NetworkView::default()),
             problem: RwSignal::new(None),
             sync: RwSignal::new(SyncView::default()),
+            devices: RwSignal::new(DevicesView::default()),
+            safety: RwSignal::new(None),
             sync_closed: RwSignal::new(None),
             toasts: RwSignal::new(Vec::new()),
             toast_count: RwSignal::new(0),
@@ -199,8 +205,8 @@ impl App {
             ViewEvent::Typing { with, active } => self.conversations.set_typing(with, active),
             ViewEvent::Network(view) => self.network.set(view),
             ViewEvent::Sync(sync) => self.apply_sync(sync),
-            // Devices and safety numbers have no screen yet.
-            ViewEvent::Devices(_) | ViewEvent::SafetyNumber { .. } => {}
+            ViewEvent::Devices(devices) => self.devices.set(devices),
+            ViewEvent::SafetyNumber { with, number } => self.safety.set(Some((with, number))),
             ViewEvent::Refused(refusal) => self.apply_refusal(refusal),
             ViewEvent::Problem(problem) => self.problem.set(problem),
             ViewEvent::Erased => self.apply_erased(),
@@ -217,6 +223,7 @@ impl App {
 
     fn apply_ready(&self, ready: Ready) {
         self.apply_sync(ready.sync);
+        self.devices.set(ready.devices);
         self.conversations.set_all(ready.conversations);
         self.network.set(ready.network);
         self.restore.set(ready.restore);

@@ -283,7 +283,7 @@ impl Worker {
     async fn open(&self) -> Result<(Driver<Browser>, Rc<Store>), StartFailure> {
         let (store, rows) = Store::open(idb::DATABASE).await.map_err(start_failure)?;
         let mut rng = rng::system();
-        let config = Config { local_origin: origin::is_local(), forward_secrecy: false };
+        let config = Config { local_origin: origin::is_local(), forward_secrecy: crate::FORWARD_SECRECY };
         let engine = Engine::boot(config, rows, clock::now_ms(), &mut rng).map_err(|_| StartFailure::Engine)?;
         let store = Rc::new(store);
         let shared = Rc::clone(&self.shared);

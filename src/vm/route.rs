@@ -18,6 +18,7 @@ pub enum Route {
     Path,
     Phrase,
     Blocked,
+    Devices,
 }
 
 impl Route {
@@ -36,6 +37,7 @@ impl Route {
             "path" => Self::Path,
             "phrase" => Self::Phrase,
             "blocked" => Self::Blocked,
+            "devices" => Self::Devices,
             _ => Self::Home,
         }
     }
@@ -61,6 +63,7 @@ impl fmt::Display for Route {
             Self::Path => f.write_str("#/path"),
             Self::Phrase => f.write_str("#/phrase"),
             Self::Blocked => f.write_str("#/blocked"),
+            Self::Devices => f.write_str("#/devices"),
         }
     }
 }

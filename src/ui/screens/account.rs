@@ -49,6 +49,7 @@ pub fn AccountSheet(app: App) -> AnyView {
                 {line(icons::Note(), K::NoteToSelf, K::SelfRowHint, Route::Chat(id))}
                 {line(icons::Key(), K::RecoveryPhrase, K::RecoveryRowHint, Route::Phrase)}
                 {line(icons::Gear(), K::Settings, K::SettingsRowHint, Route::Settings)}
+                {crate::FORWARD_SECRECY.then(|| line(icons::Device(), K::Devices, K::DevicesRowHint, Route::Devices))}
                 {line(icons::Path(), K::Path, K::PathRowHint, Route::Path)}
             </div>
             <div class="lines">

@@ -155,8 +155,9 @@ fn Meta(app: App, view: Memo<MessageView>, place_last: Signal<bool>) -> AnyView 
                     let waits = app.network.with(|network| network.state != Connection::Online);
                     (icons::Clock(), if waits { K::StateWaiting } else { K::StateSending })
                 }
-                SendState::Sent | SendState::Delivered => (icons::Check(), K::StateSent),
-                SendState::Read => (icons::CheckTwo(), K::StateRead),
+                SendState::Sent => (icons::Check(), K::StateSent),
+                SendState::Delivered => (icons::CheckTwo(), K::StateDelivered),
+                SendState::Read => (icons::Eye(), K::StateRead),
                 SendState::Failed(_) => (icons::Warn(), K::StateFailed),
             };
             view! { <span class="msg-state" title=t(word)>{icon}<span class="unseen">{t(word)}</span></span> }

@@ -12,6 +12,8 @@ use super::super::widgets::id::FullId;
 use super::expiry;
 use super::expiry::ExpiryDialog;
 use super::name::NAME_BYTES;
+use super::protection;
+use super::protection::Explanation;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
@@ -52,6 +54,7 @@ enum Asking {
     Block,
     Delete,
     Expiry,
+    Protection,
 }
 
 #[component]
@@ -61,6 +64,7 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
     let is_self = untrack(|| app.is_self(&with));
     let unread = move || is(|view| view.unread > 0 || view.marked_unread);
     let set = Memo::new(move |_| view.with(|view| view.as_ref().map(|view| view.expiry).unwrap_or_default()));
+    let protected = protection::followed(app, with);
     let may_expire = move || is(|view| view.kind != ConversationKind::Request && !view.blocked);
     let asking = RwSignal::new(None::<Asking>);
     let theirs =
@@ -85,6 +89,13 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
         </div>
         {(!is_self).then(|| view! { <Nickname app=app with=with/> })}
         <div class="lines">
+            {(!is_self).then(|| view! {
+                <button type="button" class="line-button" aria-label=move || tf(K::ProtBadge, &[("state", t(protection::word(protected.get())))]) on:click=move |_| asking.set(Some(Asking::Protection))>
+                    <span class="line-sign" class:secret=move || protection::is_secret(protected.get())>{move || protection::sign(protected.get())}</span>
+                    <span>{move || t(protection::word(protected.get()))}</span>
+                    {icons::ChevronRight()}
+                </button>
+            })}
             <button type="button" class="line-button" aria-pressed=move || is(|view| view.pinned).to_string()
                 on:click=move |_| app.send(Command::SetPinned { with, pinned: !untrack(|| is(|view| view.pinned)) })>
                 {icons::Pin()}<span>{move || t(if is(|view| view.pinned) { K::Unpin } else { K::Pin })}</span>
@@ -118,6 +129,7 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
             let name = untrack(|| app.title(&with));
             let close = Callback::new(move |()| asking.set(None));
             match what {
+                Asking::Protection => view! { <Explanation app=app with=with on_close=close/> }.into_any(),
                 Asking::Expiry => view! { <ExpiryDialog app=app with=with on_close=close/> }.into_any(),
                 Asking::Block => view! {
                     <Ask title=tf(K::BlockAsk, &[("name", &name)]) lead=t(K::BlockLead) on_close=close>

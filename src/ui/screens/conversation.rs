@@ -13,6 +13,9 @@ use super::expiry;
 use super::message_menu::DeleteDialog;
 use super::message_menu::MessageMenu;
 use super::message_menu::OpenMenu;
+use super::protection;
+use super::protection::Badge;
+use super::protection::Strip;
 use super::timeline::TimelineView;
 use crate::i18n::K;
 use crate::i18n::t;
@@ -56,6 +59,7 @@ pub fn Conversation(app: App, with: AccountId) -> AnyView {
         <section class="conversation" aria-label=move || app.title(&with)>
             <Header app=app with=with/>
             <TimelineView app=app local=local/>
+            <Strip app=app with=with/>
             {move || match foot.get() {
                 Foot::Composer => view! { <ComposerBar app=app local=local/> }.into_any(),
                 Foot::Request => view! { <RequestBar app=app with=with/> }.into_any(),
@@ -92,6 +96,7 @@ fn Header(app: App, with: AccountId) -> AnyView {
                     <StateLine app=app with=with request=request/>
                 </span>
             </button>
+            {move || (!app.is_self(&with)).then(|| view! { <Badge app=app with=with/> })}
             <button type="button" class="icon-button" aria-label=t(K::Details) on:click=move |_| app.details.update(|open| *open = !*open)>
                 {icons::Info()}
             </button>
@@ -106,6 +111,7 @@ fn StateLine(app: App, with: AccountId, request: Memo<bool>) -> AnyView {
     let is_self = Memo::new(move |_| app.is_self(&with));
     let typing = Memo::new(move |_| app.conversations.is_typing(&with));
     let set = Memo::new(move |_| app.conversations.view(&with).map(|view| view.expiry).unwrap_or_default());
+    let protection = protection::followed(app, with);
     view! {
         <span class="chat-state">
             <span class="chat-state-words">{move || if typing.get() {
@@ -115,7 +121,8 @@ fn StateLine(app: App, with: AccountId, request: Memo<bool>) -> AnyView {
             } else if request.get() {
                 t(K::StateLineRequest).into_any()
             } else {
-                view! { <span class="state-line">{icons::Shield()}{t(K::StateLineEncrypted)}</span> }.into_any()
+                let now = protection.get();
+                view! { <span class="state-line" class:secret=protection::is_secret(now)>{protection::sign(now)}{t(protection::word(now))}</span> }.into_any()
             }}</span>
             {move || (set.get() != Expiry::Off).then(|| {
                 let (_, seconds) = vm::expiry::parts(set.get());

@@ -13,6 +13,7 @@ use super::account::AccountSheet;
 use super::blocked::BlockedSheet;
 use super::contact::ContactPane;
 use super::conversation::Conversation;
+use super::devices::DevicesSheet;
 use super::list::ListPane;
 use super::new_conversation::NewConversation;
 use super::path::PathSheet;
@@ -69,8 +70,9 @@ fn Dialogs(app: App) -> AnyView {
         Route::Path => view! { <PathSheet app=app/> }.into_any(),
         Route::Phrase => view! { <PhraseSheet app=app/> }.into_any(),
         Route::Blocked => view! { <BlockedSheet app=app/> }.into_any(),
+        Route::Devices if crate::FORWARD_SECRECY => view! { <DevicesSheet app=app/> }.into_any(),
         Route::BadLink => view! { <BadLinkDialog/> }.into_any(),
-        Route::Home | Route::Requests | Route::Chat(_) => ().into_any(),
+        Route::Home | Route::Requests | Route::Chat(_) | Route::Devices => ().into_any(),
     })
     .into_any()
 }

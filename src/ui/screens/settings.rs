@@ -47,7 +47,7 @@ pub fn SettingsSheet(app: App) -> AnyView {
                 <h4>{t(K::AboutProtects)}</h4>
                 <p class="hint">{t(K::AboutProtectsText)}</p>
                 <h4>{t(K::AboutNot)}</h4>
-                <p class="hint">{t(K::AboutNotText)}</p>
+                <p class="hint">{t(if crate::FORWARD_SECRECY { K::AboutNotAlways } else { K::AboutNotText })}</p>
                 <p class="hint">"Zwiebel · "{tf(K::Version, &[("v", env!("CARGO_PKG_VERSION"))])}</p>
             </section>
         </Dialog>

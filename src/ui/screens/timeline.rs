@@ -14,6 +14,7 @@ use super::super::widgets::avatar::Avatar;
 use super::super::widgets::icons;
 use super::bubble::Bubble;
 use super::conversation::Local;
+use super::protection::Explanation;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
@@ -122,6 +123,7 @@ fn row_key(row: &Row) -> (u8, u64, Option<MessageId>) {
 fn Beginning(app: App, with: crate::vm::AccountId) -> AnyView {
     let timeline = app.timeline;
     let empty = Memo::new(move |_| timeline.items.with(Vec::is_empty));
+    let explaining = RwSignal::new(false);
     (move || {
         if !timeline.loaded.get() {
             return view! { <div class="skeleton" aria-hidden="true"><span></span><span></span><span></span><span></span></div> }.into_any();
@@ -142,10 +144,10 @@ fn Beginning(app: App, with: crate::vm::AccountId) -> AnyView {
                 <h2><bdi>{move || app.title(&with)}</bdi></h2>
                 {move || empty.get().then(|| view! { <p>{t(lead)}</p> })}
                 {(!is_self).then(|| view! {
-                    <details class="protected">
-                        <summary>{icons::Shield()}{t(K::ConversationStart)}<span class="more-link">{t(K::EncryptedMore)}</span></summary>
-                        <p>{move || tf(K::EncryptedLead, &[("name", &app.title(&with))])}</p>
-                    </details>
+                    <button type="button" class="protected" on:click=move |_| explaining.set(true)>
+                        {icons::Shield()}{t(K::ConversationStart)}<span class="more-link">{t(K::EncryptedMore)}</span>
+                    </button>
+                    {move || explaining.get().then(|| view! { <Explanation app=app with=with on_close=move |()| explaining.set(false)/> })}
                 })}
             </div>
         }
