@@ -18,7 +18,9 @@ use crate::vm::Protection;
 #[component]
 pub fn SafetyDialog(app: App, with: AccountId, #[prop(into)] on_close: Callback<()>) -> AnyView {
     app.send(Command::ShowSafetyNumber { with });
-    let number = Memo::new(move |_| app.safety.with(|safety| safety.clone().filter(|(of, _)| *of == with).map(|(_, number)| number)));
+    let number = Memo::new(move |_| {
+        app.safety.with(|safety| safety.clone().filter(|(of, _)| *of == with).map(|(_, number)| number))
+    });
     let protection = protection::followed(app, with);
     let verified = move || protection.get() == Protection::ForwardSecret { verified: true };
     let set = move |verified| {
