@@ -13,8 +13,8 @@ pub fn run(bytes: &[u8]) {
     static ACCOUNT: OnceLock<Account> = OnceLock::new();
     let account = ACCOUNT.get_or_init(|| Account::from_seed16([7; 16]));
     merge(account, bytes);
-    // One input in 32 also goes behind the cipher: that costs a hundred times as much.
-    if bytes.first().is_some_and(|byte| byte & 31 == 0) {
+    // One input in 32 also goes behind the cipher: that costs a hundred times as much. Which one, mutation cannot choose.
+    if bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte)) & 31 == 0 {
         let (key, to) = (account.ed25519().public(), account.id().key());
         let signature = account.ed25519().sign(&[bytes, &key.0, &to.0].concat());
         let inner = [bytes, &key.0, &signature].concat();
