@@ -17,7 +17,7 @@ pub mod vm;
 pub mod worker;
 
 /// Whether conversations of this build negotiate forward secrecy. Screens promise and offer nothing that is off.
-pub const FORWARD_SECRECY: bool = false;
+pub const FORWARD_SECRECY: bool = cfg!(feature = "forward-secrecy");
 
 /// Starts whichever half of the app this scope is for.
 pub fn start() {

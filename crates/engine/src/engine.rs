@@ -39,7 +39,7 @@ pub struct Config {
     /// off, and only if every node's address is of that kind too.
     pub local_origin: bool,
     /// Conversations renew their keys by themselves (ZR1) wherever the other side can. Without it the engine is one of
-    /// those others.
+    /// those others. Has no effect in a build without the feature `forward-secrecy`.
     pub forward_secrecy: bool,
 }
 

@@ -74,12 +74,9 @@ impl Engine {
             accepted: contact.approved || own,
             expiry: row.expiry,
             marked_unread: row.marked_unread,
-            protection: self.zr1.as_ref().map_or(Protection::Standard, |manager| manager.protection(&with)),
-            waits_for_keys: self.zr1.as_ref().is_some_and(|manager| manager.waits_for_keys(&with, self.network_time())),
-            unreadable: self
-                .zr1
-                .as_ref()
-                .map_or(0, |manager| u32::try_from(manager.unreadable(&with)).unwrap_or(u32::MAX)),
+            protection: self.zr1().map_or(Protection::Standard, |manager| manager.protection(&with)),
+            waits_for_keys: self.zr1().is_some_and(|manager| manager.waits_for_keys(&with, self.network_time())),
+            unreadable: self.zr1().map_or(0, |manager| u32::try_from(manager.unreadable(&with)).unwrap_or(u32::MAX)),
             notices: self.notice_views(&with),
         }
     }

@@ -21,7 +21,7 @@ const DEVICE_NAME: &str = "Zwiebel";
 impl Engine {
     /// The manager of the account, from its rows. An account that was here before has it on, like one made here.
     pub(crate) fn boot_secrecy(&mut self, rows: &[Row], cx: &mut Cx<'_>) -> Result<(), BootError> {
-        let Some(account) = self.model.account.as_ref().filter(|_| self.config.forward_secrecy) else { return Ok(()) };
+        let Some(account) = self.model.account.as_ref().filter(|_| self.has_secrecy()) else { return Ok(()) };
         let own = rows.iter().filter(|row| row.table == Table::Zr1);
         let rows = own.map(|row| (row.key.as_slice(), row.value.as_slice()));
         self.zr1 = Some(Manager::load(*account.seed16(), rows)?);
@@ -40,10 +40,23 @@ impl Engine {
 
     /// A new account, or one brought back: then other apps may use it, until its own list says otherwise.
     pub(crate) fn set_up_secrecy(&mut self, cx: &mut Cx<'_>, restored: bool) {
-        let Some(account) = self.model.account.as_ref().filter(|_| self.config.forward_secrecy) else { return };
+        let Some(account) = self.model.account.as_ref().filter(|_| self.has_secrecy()) else { return };
         self.zr1 = Manager::load(*account.seed16(), std::iter::empty()).ok();
         self.with_zr1(cx, |manager, m| manager.set_up(DEVICE_NAME, restored, !restored, m));
         self.settle_secrecy(cx, "");
+    }
+
+    /// The manager, in a build that has one: without the feature the compiler sees that nothing calls it, and leaves it out.
+    pub(crate) fn zr1(&self) -> Option<&Manager> {
+        if cfg!(feature = "forward-secrecy") { self.zr1.as_ref() } else { None }
+    }
+
+    fn zr1_mut(&mut self) -> Option<&mut Manager> {
+        if cfg!(feature = "forward-secrecy") { self.zr1.as_mut() } else { None }
+    }
+
+    fn has_secrecy(&self) -> bool {
+        cfg!(feature = "forward-secrecy") && self.config.forward_secrecy
     }
 
     /// Calls the manager with network time; its step waits for [`Engine::settle_secrecy`].
@@ -54,14 +67,14 @@ impl Engine {
     ) -> Option<R> {
         let now_ms = self.network_now(cx);
         let mut m = Moment { now_ms, rng: &mut *cx.rng };
-        self.zr1.as_mut().map(|manager| call(manager, &mut m))
+        self.zr1_mut().map(|manager| call(manager, &mut m))
     }
 
     /// Puts the manager's step into the open batch. `hash`: of the blob that led to it, if one did.
     pub(crate) fn settle_secrecy(&mut self, cx: &mut Cx<'_>, hash: &str) {
         // What events lead to may make another step.
         for _ in 0..8 {
-            let Some(step) = self.zr1.as_mut().map(Manager::take_step).filter(|step| !step.is_empty()) else { return };
+            let Some(step) = self.zr1_mut().map(Manager::take_step).filter(|step| !step.is_empty()) else { return };
             let Step { rows, stores, events } = step;
             for (key, value) in rows {
                 match value {
@@ -281,20 +294,20 @@ impl Engine {
     }
 
     pub(crate) fn show_safety_number(&mut self, with: AccountId) {
-        let number = self.zr1.as_ref().and_then(|manager| manager.safety_number(&with));
+        let number = self.zr1().and_then(|manager| manager.safety_number(&with));
         self.out.emit(ViewEvent::SafetyNumber { with, number });
     }
 
     pub(crate) fn devices_view(&self) -> DevicesView {
         let now = self.net.clock.network(self.time.now());
-        self.zr1.as_ref().map_or_else(DevicesView::default, |manager| DevicesView {
+        self.zr1().map_or_else(DevicesView::default, |manager| DevicesView {
             status: manager.status(),
             devices: manager.devices(&manager.own_id(), now),
         })
     }
 
     pub(crate) fn notice_views(&self, about: &AccountId) -> Vec<NoticeView> {
-        let list: &[(u64, Notice)] = self.zr1.as_ref().map(|manager| manager.notices(about)).unwrap_or_default();
+        let list: &[(u64, Notice)] = self.zr1().map(|manager| manager.notices(about)).unwrap_or_default();
         list.iter().map(|(at, notice)| NoticeView { at_ms: self.device_time(*at), notice: *notice }).collect()
     }
 }

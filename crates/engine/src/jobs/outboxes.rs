@@ -54,7 +54,7 @@ pub(crate) const MAILBOXES: [(Namespace, Mailbox); 2] =
 
 impl Engine {
     pub(crate) fn run_secrecy(&mut self, cx: &mut Cx<'_>) {
-        if self.zr1.is_none() {
+        if self.zr1().is_none() {
             return;
         }
         for who in std::mem::take(&mut self.model.unmet) {
@@ -212,7 +212,7 @@ impl Engine {
     }
 
     pub(crate) fn secrecy_wake_at(&self) -> Option<u64> {
-        let manager = self.zr1.as_ref()?;
+        let manager = self.zr1()?;
         let (now, network) = (self.time.now(), self.net.clock.network(self.time.now()));
         let next = manager.wake_at(network).map(|at| now.saturating_add(at.saturating_sub(network)));
         let tick = Some(self.live.reading.tick_at.max(now.saturating_add(RETRY_MS)));

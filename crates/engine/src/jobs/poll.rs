@@ -213,7 +213,7 @@ impl Engine {
             if kind == Kind::Wait { storage_rpc::waiting(retrieve, WAIT_MS) } else { retrieve }
         };
         let configs = NAMESPACES.into_iter().map(|namespace| part(namespace, CONFIG_SHARE));
-        let on = self.zr1.as_ref().is_some_and(Manager::is_on);
+        let on = self.zr1().is_some_and(Manager::is_on);
         let secrets = MAILBOXES.into_iter().filter(|_| on).map(|(namespace, _)| part(namespace, SECRETS_SHARE));
         let messages = part(Namespace::MESSAGES, MESSAGES_SHARE);
         Some(storage_rpc::batch(std::iter::once(messages).chain(configs).chain(secrets).collect()))
