@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -10,7 +9,7 @@ use anyhow::Result;
 use crate::app;
 use crate::app::Build;
 use crate::e2e;
-use crate::process::cargo;
+use crate::process::example;
 use crate::process::root;
 use crate::process::show;
 use crate::report::Counts;
@@ -29,6 +28,8 @@ pub(crate) fn bench() -> Result<bool> {
     show(example("zwiebel-proto", "onion_bench", &[]))?;
     println!("\nForward secrecy, native, beside vodozemac");
     show(example("zwiebel-crypto", "ratchet_bench", &["--features", "testing"]))?;
+    println!("\nA network of nodes on this machine, beside the machine's own speed");
+    show(example("zwiebel-node", "node_bench", &[]))?;
     println!("\nOnion requests and forward secrecy, in the browser");
     test::browser_bench()?;
     println!("\nThe app in Chromium");
@@ -36,13 +37,6 @@ pub(crate) fn bench() -> Result<bool> {
     node.arg("tests/e2e/bench.mjs");
     show(node)?;
     Ok(counts.failed == 0)
-}
-
-/// An example of a crate, built for speed.
-fn example(package: &str, name: &str, args: &[&str]) -> Command {
-    let mut run = cargo(&["run", "--locked", "--quiet", "--profile", "native", "-p", package, "--example", name]);
-    run.args(args);
-    run
 }
 
 /// Adds up what index.html loads and compares it with the budget.

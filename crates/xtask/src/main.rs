@@ -1,4 +1,4 @@
-//! The one tool for everything: run, test, e2e, bench, fuzz, lint.
+//! The one tool for everything: run, test, e2e, bench, fuzz, soak, lint.
 //!
 //! It uses nothing but the standard library, `anyhow` and `serde_json`, because it is compiled before anything else can
 //! happen. It does not know what the programs it starts do; it knows which ones are needed and how they are called.
@@ -12,6 +12,7 @@ mod lint;
 mod process;
 mod report;
 mod run;
+mod soak;
 mod system;
 mod test;
 mod tools;
@@ -28,6 +29,7 @@ cargo xtask <command>
   e2e [FILTER]            end-to-end tests only: spec files or test names that contain FILTER
   bench                   sizes and speed
   fuzz [TARGET [RUNS]]    long runs under libFuzzer, 10 million of each target; needs a nightly toolchain
+  soak [ROUNDS]           long runs: nodes killed under load (1,000 rounds), devices under faults
   imports                 the import table only
   tools                   install the tools and nothing else
 ";
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         "e2e" => e2e::e2e(rest.first().map(String::as_str)),
         "bench" => bench::bench(),
         "fuzz" => fuzz::fuzz(&rest),
+        "soak" => soak::soak(&rest),
         "imports" => imports::check().map(|counts| counts.failed == 0),
         "tools" => tools::install_all(),
         "" | "help" | "--help" | "-h" => {

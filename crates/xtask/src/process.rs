@@ -39,6 +39,13 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     cargo
 }
 
+/// An example of a crate, built for speed; `args` go to Cargo.
+pub(crate) fn example(package: &str, name: &str, args: &[&str]) -> Command {
+    let mut run = cargo(&["run", "--locked", "--quiet", "--profile", "native", "-p", package, "--example", name]);
+    run.args(args);
+    run
+}
+
 /// What a finished program left behind.
 pub(crate) struct Finished {
     pub(crate) success: bool,
