@@ -1,6 +1,6 @@
 //! The storage RPC of a node (service-nodes 2 and 3): parse everything first, then run it.
 //!
-//! [`parse`] knows formats and their exact error texts; [`run`] knows the order of checks; [`wait`] holds retrieves back until
+//! [`parse`] knows formats and their exact error texts; [`run`] knows the order of checks; `wait` holds retrieves back until
 //! there is something to retrieve. Transport is elsewhere.
 
 pub mod auth;

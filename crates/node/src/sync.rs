@@ -1,8 +1,8 @@
 //! Members of a swarm keep each other complete: every node pulls from the others what it lacks.
 //!
-//! Three ways, from cheap to thorough. [`pull::news`]: what came to the peer since the last time, and the removals it was
-//! told of. [`pull::ranges`]: digests over ranges of hashes, and lists of the ranges that differ. After a change of the
-//! list of nodes [`Plan`] names whoever may hold what is this node's now, and everything of theirs is looked at again. A node pulls at its
+//! Three ways, from cheap to thorough. `pull::news`: what came to the peer since the last time, and the removals it was
+//! told of. `pull::ranges`: digests over ranges of hashes, and lists of the ranges that differ. After a change of the
+//! list of nodes `Plan` names whoever may hold what is this node's now, and everything of theirs is looked at again. A node pulls at its
 //! start, when the list changes, when a peer says that it has something (`behind`), and every now and then.
 //! A pulled message is taken only if its hash is right, it maps to this swarm, it has not expired, and nobody took it away.
 

@@ -305,13 +305,22 @@ impl Sim {
             };
         }
         disk.stores.extend(step.stores);
+        // What goes out as v1 reaches every device of the account; its way is not what is simulated.
+        let mut plain = Vec::new();
         for event in step.events {
             match event {
                 Event::Message { from, id, .. } => disk.history.push((from, id)),
+                Event::Fallback { to, id, .. } => plain.push((to, id)),
                 Event::Delivered { id, .. } => {
                     self.written.iter_mut().filter(|w| w.id == id).for_each(|w| w.acked = true);
                 }
                 _ => {}
+            }
+        }
+        let from = self.ids[self.devices[device].account];
+        for (to, id) in plain {
+            for device in self.devices.iter_mut().filter(|device| self.ids[device.account] == to) {
+                device.disk.history.push((from, id));
             }
         }
     }
