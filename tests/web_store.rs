@@ -273,7 +273,7 @@ async fn a_newer_store_opens_only_if_it_says_it_is_compatible() {
             }})"
         )
     };
-    await_js(&raise(101)).await;
+    await_js(&raise(150)).await;
     assert_eq!(rows("t-version").await.len(), 1, "an addition can be ignored");
     await_js(&raise(200)).await;
     assert_eq!(Store::open("t-version").await.err(), Some(OpenError::TooNew));
@@ -284,7 +284,7 @@ async fn an_open_store_makes_way_for_a_newer_version() {
     let (store, _) = Store::open("t-way").await.unwrap();
     await_js(
         "new Promise((done, failed) => {
-            const opening = indexedDB.open('t-way', 101);
+            const opening = indexedDB.open('t-way', 150);
             opening.onsuccess = () => { opening.result.close(); done(); };
             opening.onblocked = failed;
         })",
