@@ -20,6 +20,7 @@ pub mod onion_outer;
 pub mod onion_peel;
 pub mod phrase;
 pub mod reply_open;
+mod shell;
 pub mod storage_response;
 pub mod zr1_blobs;
 pub mod zr1_container;
