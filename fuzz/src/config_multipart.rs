@@ -6,7 +6,7 @@ use zwiebel_crypto::aead::xchacha_seal;
 use zwiebel_crypto::hash::{blake2b, blake2b_keyed};
 use zwiebel_proto::account::Account;
 use zwiebel_proto::config::{Config, UserProfile};
-use zwiebel_proto::storage_rpc::message_hash;
+use zwiebel_proto::storage_rpc::{MessageHash, message_hash};
 
 /// Enough for several sets at once.
 const MAX_PARTS: usize = 12;
@@ -16,18 +16,21 @@ pub fn run(bytes: &[u8]) {
     static ACCOUNT: OnceLock<Account> = OnceLock::new();
     let account = ACCOUNT.get_or_init(|| Account::from_seed16([7; 16]));
     let mut profile = Config::<UserProfile>::new();
-    let (mut rest, mut now) = (bytes, 0);
-    for _ in 0..MAX_PARTS {
-        let Some((length, left)) = rest.split_first() else { break };
-        let length = usize::from(*length).min(left.len());
-        let (body, left) = left.split_at(length);
+    let mut rest = bytes;
+    let bodies = std::iter::from_fn(|| {
+        let (length, left) = rest.split_first()?;
+        let (body, left) = left.split_at(usize::from(*length).min(left.len()));
         rest = left;
-        now += 86_400_000;
-        let body = part(body);
-        let stored = seal(account, &body);
-        let hash = message_hash(&account.id().to_bytes(), profile.namespace(), &stored);
-        let report = profile.merge(account, &[(hash, &stored)], now);
-        assert_eq!(report.accepted.len() + report.ignored.len(), 1);
+        Some(body)
+    });
+    let stored: Vec<Vec<u8>> = bodies.take(MAX_PARTS).map(|body| seal(account, &part(body))).collect();
+    let hash = |stored: &Vec<u8>| message_hash(&account.id().to_bytes(), profile.namespace(), stored);
+    let messages: Vec<(MessageHash, &[u8])> = stored.iter().map(|stored| (hash(stored), stored.as_slice())).collect();
+    // Two polls some days apart: parts of the first may be forgotten by the second.
+    let (first, second) = messages.split_at(messages.len() / 2);
+    for (now, messages) in [(0, first), (8 * 86_400_000, second)] {
+        let report = profile.merge(account, messages, now);
+        assert_eq!(report.accepted.len() + report.ignored.len(), messages.len());
     }
     let dump = profile.dump();
     assert_eq!(Config::<UserProfile>::load(&dump).map(|mut loaded| loaded.dump()), Ok(dump));

@@ -218,7 +218,6 @@ impl Engine {
         self.run_outbox(cx);
         self.run_poller(cx);
         self.run_push(cx);
-        self.run_renew(cx);
         self.run_vanishing(cx);
         self.run_typing(cx);
         self.run_pruning(cx);
@@ -276,7 +275,6 @@ impl Engine {
             self.poller_wake_at(),
             self.secrecy_wake_at(),
             self.push_wake_at(),
-            self.renew_wake_at(),
             self.live.vanish_at,
             self.typing_wake_at(),
             Some(self.live.prune_at),

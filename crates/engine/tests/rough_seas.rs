@@ -57,6 +57,22 @@ fn node_fails_in_the_middle(how: &Behaviour) {
 }
 
 #[test]
+fn nodes_that_go_away_one_by_one_hold_no_message_up() {
+    for seed in 0..6 {
+        let mut world = World::new(650 + seed);
+        let (alice, _, _, bob_id) = befriend(&mut world);
+        for n in 0..world.net.nodes.len() {
+            world.net.nodes[n].behaviour = Behaviour::Dead;
+            send(&mut world, alice, bob_id, &format!("without {n}"));
+            assert!(world.run_until(1_000, |w| all_sent(w, alice)).is_some(), "seed {seed}, node {n}");
+            world.run_for(700);
+            world.net.nodes[n].behaviour = Behaviour::Honest;
+            world.run_for(50);
+        }
+    }
+}
+
+#[test]
 fn two_dead_guards_do_not_stop_a_restart() {
     let mut world = World::new(20);
     let (alice, bob, _, bob_id) = befriend(&mut world);

@@ -223,11 +223,11 @@ fn data_that_some_members_lost_is_put_back_without_a_word() {
     let swarm = world.net.swarm_of(&id.to_bytes());
     forget_configs(&mut world, &id, &swarm[..2]);
     world.restart(first);
+    let held = |w: &World, n: &usize| {
+        w.net.nodes[*n].stored[&id.to_bytes()].iter().any(|m| m.namespace == Namespace::USER_PROFILE)
+    };
+    assert!(world.run_until(20_000, |w| swarm.iter().all(|n| held(w, n))).is_some());
     settle(&mut world, &[first, second]);
-    for n in &swarm {
-        let held = &world.net.nodes[*n].stored[&id.to_bytes()];
-        assert!(held.iter().any(|m| m.namespace == Namespace::USER_PROFILE), "member {n}");
-    }
     assert_eq!(world.clients[first].shown.sync.problem, None);
     let before = stores(&world);
     world.restart(first);

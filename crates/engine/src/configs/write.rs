@@ -14,6 +14,10 @@ use crate::view::MessageId;
 /// Read marks older than this are not written (session-config 9.3).
 const MARK_MS: u64 = 30 * 24 * 3_600_000;
 
+/// People neither approved nor blocked that are written at most: anybody can make more of them. Further requests are on
+/// every device all the same, from their messages.
+const MAX_STRANGERS: usize = 200;
+
 impl Engine {
     /// Ends a step: touched rows go into the configs, changed configs into the batch.
     pub(crate) fn write_configs(&mut self, cx: &mut Cx<'_>) {
@@ -67,7 +71,9 @@ impl Engine {
             config.erase(&id);
             return;
         };
-        if config.contact(&id).is_some() || belongs(contact, &row) {
+        let has_room = || config.iter().filter(|known| !known.approved && !known.blocked).count() < MAX_STRANGERS;
+        let wanted = belongs(contact, &row) && (contact.approved || contact.blocked || has_room());
+        if wanted || config.contact(&id).is_some() {
             config.edit(&id, |entry| fill(entry, contact, &row));
         }
     }

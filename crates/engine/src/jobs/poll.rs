@@ -71,6 +71,8 @@ struct Flying {
     member: Ed25519Public,
     kind: Kind,
     sent_ms: u64,
+    /// The account data whose time to live it extends.
+    renewed: Vec<MessageHash>,
 }
 
 #[derive(Default)]
@@ -183,7 +185,8 @@ impl Engine {
         let Some(member) = self.next_member(cx, kind) else {
             return self.live.poller.schedule(kind, cx.now.saturating_add(RETRY_MS));
         };
-        let Some(request) = self.poll_request(cx, member.key(), kind) else { return };
+        let (renewed, renewal) = if kind == Kind::Look { self.renewal(cx) } else { Default::default() };
+        let Some(request) = self.poll_request(cx, member.key(), kind, renewal) else { return };
         // A wait needs a path that is known to carry: on another one nobody could tell it from a lost request.
         let asked = match kind {
             Kind::Look => self.ask(cx, Purpose::Poll, &member, &request, &[]),
@@ -196,7 +199,7 @@ impl Engine {
                 if kind == Kind::Wait {
                     poller.watched = Some(member.key());
                 }
-                poller.flying.insert(id, Flying { member: member.key(), kind, sent_ms: cx.now });
+                poller.flying.insert(id, Flying { member: member.key(), kind, sent_ms: cx.now, renewed });
                 poller.schedule(kind, cx.now.saturating_add(SLOW_MS));
             }
             None => poller.schedule(kind, cx.now.saturating_add(RETRY_MS / 2)),
@@ -204,7 +207,7 @@ impl Engine {
     }
 
     /// Messages first, then account data, each from where this member was left.
-    fn poll_request(&self, cx: &Cx<'_>, member: Ed25519Public, kind: Kind) -> Option<Value> {
+    fn poll_request(&self, cx: &Cx<'_>, member: Ed25519Public, kind: Kind, last: Option<Value>) -> Option<Value> {
         let account = self.model.account.as_ref()?;
         let timestamp = self.network_now(cx);
         let part = |namespace: Namespace, share| {
@@ -216,7 +219,7 @@ impl Engine {
         let on = self.zr1().is_some_and(Manager::is_on);
         let secrets = MAILBOXES.into_iter().filter(|_| on).map(|(namespace, _)| part(namespace, SECRETS_SHARE));
         let messages = part(Namespace::MESSAGES, MESSAGES_SHARE);
-        Some(storage_rpc::batch(std::iter::once(messages).chain(configs).chain(secrets).collect()))
+        Some(storage_rpc::batch(std::iter::once(messages).chain(configs).chain(secrets).chain(last).collect()))
     }
 
     /// Where to go on reading at a member.
@@ -288,8 +291,10 @@ impl Engine {
     }
 
     fn poll_answered(&mut self, cx: &mut Cx<'_>, flying: &Flying, body: &[u8]) {
-        let Flying { member, kind, sent_ms } = *flying;
-        let mut results = BatchResponse::parse(body).map(|batch| batch.0).unwrap_or_default().into_iter();
+        let Flying { member, kind, sent_ms, ref renewed } = *flying;
+        let mut results = BatchResponse::parse(body).map(|batch| batch.0).unwrap_or_default();
+        let renewal = if renewed.is_empty() { None } else { results.pop() };
+        let mut results = results.into_iter();
         let Some((code, value)) = results.next() else { return self.poll_refused(cx, member, kind, 0, &[]) };
         if code != 200 {
             return self.poll_refused(cx, member, kind, code, value.to_string().as_bytes());
@@ -306,6 +311,9 @@ impl Engine {
             progress = progress.and(self.configs_came(cx, member, namespace, code, &value));
         }
         self.seed_configs();
+        if let Some((code, value)) = renewal {
+            self.renewal_came(cx, renewed, code, &value);
+        }
         let newest = answer.messages.last().map(|m| m.timestamp);
         let taken = self.take_messages(cx, &answer.messages);
         let progress = progress.and(self.move_cursor(member, Namespace::MESSAGES, &answer));

@@ -1,28 +1,20 @@
-//! Keeping the account data alive (session-config 8): its time to live is extended when a run starts and daily from then
-//! on, and what the swarm lost is stored again from this device's copy.
+//! Keeping the account data alive (session-config 8): a poll extends its time to live, and what the swarm lost is stored
+//! again from this device's copy.
 //!
 //! One `expire` reaches every member, and each signs what it still has. One member's word alone changes nothing.
 
 use std::collections::BTreeSet;
 
-use zwiebel_crypto::keys::Ed25519Public;
+use serde_json::Value;
 use zwiebel_proto::storage_rpc::{self, ExpireResponse, ExpiryMode, MessageHash, Namespace};
 
 use crate::configs::{CONFIG_TTL_MS, NAMESPACES};
-use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
 use crate::model::Model;
 use crate::net::NodeSet;
-use crate::net::rpc::{Answer, Purpose};
-use crate::view::Connection;
 
-const EVERY_MS: u64 = 24 * 3_600_000;
-
-/// After an attempt that failed.
-const RETRY_MS: u64 = 30_000;
-
-/// Without a path we look again soon.
-const WAIT_MS: u64 = 1_000;
+/// Members carry it out and sign it one by one, so not every few seconds.
+const EVERY_MS: u64 = 10 * 60_000;
 
 /// Members that must agree that something is lost.
 const AGREE: usize = 2;
@@ -30,8 +22,6 @@ const AGREE: usize = 2;
 #[derive(Default)]
 pub(crate) struct Renewing {
     next_at: u64,
-    flying: Option<(RequestId, Vec<MessageHash>)>,
-    tried: NodeSet,
     /// What no member had any more.
     gone: BTreeSet<Namespace>,
 }
@@ -43,82 +33,53 @@ impl Renewing {
 }
 
 impl Engine {
-    pub(crate) fn run_renew(&mut self, cx: &mut Cx<'_>) {
-        if !self.may_renew() || self.live.renew.next_at > cx.now || self.net.pause_until > cx.now {
-            return;
+    /// What extends the time to live, as the last part of a poll, and the messages it names; empty if it is not due.
+    pub(crate) fn renewal(&mut self, cx: &Cx<'_>) -> (Vec<MessageHash>, Option<Value>) {
+        if !self.may_renew() || self.live.renew.next_at > cx.now {
+            return (Vec::new(), None);
         }
-        let Some(own) = self.model.own_id() else { return };
-        let hashes = self.active_hashes();
+        let hashes: Vec<_> = self.model.configs.objects().flat_map(|object| object.active_hashes()).collect();
         if hashes.is_empty() {
-            self.renewed(cx, &[]);
-            return;
+            self.renewed(cx, &[], &[]);
+            return (hashes, None);
         }
         let expiry = self.network_now(cx).saturating_add(CONFIG_TTL_MS);
-        let Some(account) = &self.model.account else { return };
-        let request = storage_rpc::expire(account, &hashes, expiry, ExpiryMode::Extend);
-        let swarm = self.net.swarms.of(&own, &self.net.pool, cx.now);
-        let tried = &mut self.live.renew.tried;
-        if swarm.members.iter().all(|m| tried.contains(&m.key())) {
-            tried.clear();
-        }
-        let member = swarm.choose_reachable(&self.net.paths, tried, &[], cx.rng);
-        self.live.renew.next_at = cx.now.saturating_add(WAIT_MS);
-        let Some(member) = member else { return };
-        if let Some(id) = self.ask(cx, Purpose::Renew, &member, &request, &[]) {
-            self.live.renew.tried.insert(member.key());
-            self.live.renew.flying = Some((id, hashes));
-        }
+        let expire = |account| storage_rpc::expire(account, &hashes, expiry, ExpiryMode::Extend);
+        let request = self.model.account.as_ref().map(expire);
+        (hashes, request)
     }
 
     fn may_renew(&self) -> bool {
-        self.model.account.is_some()
-            && self.model.restore.is_none()
-            && self.live.syncing.all_polled()
-            && self.live.renew.flying.is_none()
-            && !self.live.push.is_busy()
-            && !self.live.clock_check.is_busy()
-            && self.net.connection != Connection::Offline
-            && !self.net.paths.list.is_empty()
-            && !self.out.is_failing()
+        self.model.restore.is_none() && self.live.syncing.all_polled() && !self.live.push.is_busy()
     }
 
-    fn active_hashes(&self) -> Vec<MessageHash> {
-        self.model.configs.objects().flat_map(|object| object.active_hashes()).collect()
-    }
-
-    pub(crate) fn renew_came(&mut self, cx: &mut Cx<'_>, id: RequestId, member: Ed25519Public, answer: Answer) {
-        let Some((_, asked)) = self.live.renew.flying.take_if(|(flying, _)| *flying == id) else { return };
-        self.live.renew.next_at = cx.now.saturating_add(RETRY_MS);
-        let Answer::Reply { status, body, .. } = answer else { return };
-        let Some(own) = self.model.own_id() else { return };
-        match (status, ExpireResponse::parse(&body, &own, &asked)) {
-            (200, Ok(answer)) => {
-                let members: NodeSet =
-                    self.net.swarms.of(&own, &self.net.pool, cx.now).members.iter().map(|m| m.key()).collect();
-                let confirmed: Vec<_> = answer.confirmed.into_iter().filter(|(m, _)| members.contains(m)).collect();
-                let held: Vec<Vec<MessageHash>> = confirmed.into_iter().map(|(_, hashes)| hashes).collect();
-                if !held.is_empty() {
-                    self.renewed(cx, &held);
-                }
-            }
-            (421, _) => {
-                self.learn_swarm(cx, own, &body);
-            }
-            _ => self.net.swarms.of(&own, &self.net.pool, cx.now).strike(&member),
+    /// The part of a poll's answer that [`Self::renewal`] asked for.
+    pub(crate) fn renewal_came(&mut self, cx: &Cx<'_>, asked: &[MessageHash], code: u16, value: &Value) {
+        let Some(own) = self.model.own_id().filter(|_| code == 200 && self.may_renew()) else { return };
+        let Ok(answer) = ExpireResponse::from_value(value, &own, asked) else { return };
+        let swarm = self.net.swarms.of(&own, &self.net.pool, cx.now);
+        let members: NodeSet = swarm.members.iter().map(|m| m.key()).collect();
+        let confirmed = answer.confirmed.into_iter().filter(|(member, _)| members.contains(member));
+        let held: Vec<Vec<MessageHash>> = confirmed.map(|(_, hashes)| hashes).collect();
+        if !held.is_empty() {
+            self.renewed(cx, asked, &held);
         }
     }
 
-    /// What each member has: enough, or it is stored again.
-    fn renewed(&mut self, cx: &Cx<'_>, held: &[Vec<MessageHash>]) {
+    /// What each member has of what was asked for: enough, or it is stored again.
+    fn renewed(&mut self, cx: &Cx<'_>, asked: &[MessageHash], held: &[Vec<MessageHash>]) {
         self.live.renew.next_at = cx.now.saturating_add(EVERY_MS);
-        self.live.renew.tried.clear();
         let now = self.network_now(cx);
         let mut moved = false;
         for namespace in NAMESPACES {
             let Model { account: Some(account), configs, .. } = &mut self.model else { return };
             let Some(object) = configs.object(namespace).filter(|o| o.seqno() > 0 && !o.needs_push()) else { continue };
             let active = object.active_hashes();
-            let in_parts = object.push_again(account).is_ok_and(|push| push.messages().len() > 1);
+            if !active.iter().all(|hash| asked.contains(hash)) {
+                continue; // newer than the question
+            }
+            // More than one is either one config in parts or one in several shells.
+            let in_parts = active.len() > 1 && object.push_again(account).is_ok_and(|push| push.messages().len() > 1);
             let has = |hashes: &&Vec<MessageHash>| match in_parts {
                 true => active.iter().all(|hash| hashes.contains(hash)),
                 false => active.iter().any(|hash| hashes.contains(hash)),
@@ -138,9 +99,5 @@ impl Engine {
         if moved {
             self.model.configs.put_row(&mut self.out);
         }
-    }
-
-    pub(crate) fn renew_wake_at(&self) -> Option<u64> {
-        self.may_renew().then(|| self.live.renew.next_at.max(self.net.pause_until))
     }
 }

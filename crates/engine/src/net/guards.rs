@@ -20,11 +20,14 @@ const KEEP_MS: u64 = 28 * 24 * 3_600_000;
 /// Lost paths in a row before a guard is put off.
 const MAX_LOSSES: u8 = 2;
 
-const RETEST_MS: u64 = 10_000;
+/// A put-off guard is tested again after this long, doubled each time; where no other one is left, sooner.
+const RETEST_MS: u64 = 1_000;
 const RETEST_MAX_MS: u64 = 600_000;
+const RETEST_LAST_MS: u64 = 10_000;
 
 /// After a candidate that did not answer; doubled each time.
 const CANDIDATE_MS: u64 = 100;
+const CANDIDATE_MAX_MS: u64 = 10_000;
 
 #[derive(Default)]
 pub(crate) struct Guards {
@@ -40,7 +43,7 @@ struct Guard {
     key: Ed25519Public,
     since_ms: u64,
     losses: u8,
-    /// Put off until this time, and how often in a row.
+    /// Put off, since when, and how often in a row.
     down: Option<(u64, u32)>,
 }
 
@@ -81,8 +84,18 @@ impl Guards {
 
     /// Put-off guards whose time has come.
     pub(crate) fn to_retest(&self, now: u64) -> Vec<Ed25519Public> {
-        let due = |g: &&Guard| g.down.is_some_and(|(until, _)| until <= now) && !self.testing.contains(&g.key);
-        self.list.iter().filter(due).map(|g| g.key).collect()
+        self.retests().filter(|(_, at)| *at <= now).map(|(key, _)| key).collect()
+    }
+
+    /// When each put-off guard is to be tested again.
+    fn retests(&self) -> impl Iterator<Item = (Ed25519Public, u64)> {
+        let most = if self.in_use().is_empty() { RETEST_LAST_MS } else { RETEST_MAX_MS };
+        let waiting = self.list.iter().filter(|guard| !self.testing.contains(&guard.key));
+        waiting.filter_map(move |guard| {
+            let (since, times) = guard.down?;
+            let wait = RETEST_MS.saturating_mul(1 << times.min(10)).min(most);
+            Some((guard.key, since.saturating_add(wait)))
+        })
     }
 
     /// The guard answered. True if it is new.
@@ -105,9 +118,8 @@ impl Guards {
     pub(crate) fn put_off(&mut self, key: Ed25519Public, now: u64) {
         self.testing.remove(&key);
         if let Some(guard) = self.list.iter_mut().find(|g| g.key == key) {
-            let times = guard.down.map_or(0, |(_, n)| n).saturating_add(1);
-            let wait = RETEST_MS.saturating_mul(1 << times.min(6)).min(RETEST_MAX_MS);
-            guard.down = Some((now.saturating_add(wait), times));
+            let times = guard.down.map_or(0, |(_, n)| n.saturating_add(1));
+            guard.down = Some((now, times));
             guard.losses = 0;
         }
     }
@@ -115,15 +127,15 @@ impl Guards {
     /// Somebody who was to become a guard did not answer: the next one is tried after a growing pause.
     pub(crate) fn candidate_failed(&mut self, now: u64) {
         self.failed_candidates = self.failed_candidates.saturating_add(1);
-        let wait = CANDIDATE_MS.saturating_mul(1 << self.failed_candidates.min(8)).min(RETEST_MS);
+        let wait = CANDIDATE_MS.saturating_mul(1 << self.failed_candidates.min(8)).min(CANDIDATE_MAX_MS);
         self.try_after = now.saturating_add(wait);
     }
 
     /// The line was down, not the guards: test them again at once.
-    pub(crate) fn hurry(&mut self, now: u64) {
+    pub(crate) fn hurry(&mut self) {
         for guard in &mut self.list {
-            if let Some((until, _)) = &mut guard.down {
-                *until = now;
+            if let Some((since, times)) = &mut guard.down {
+                (*since, *times) = (0, 0);
             }
         }
     }
@@ -146,8 +158,7 @@ impl Guards {
     }
 
     pub(crate) fn wake_at(&self, now: u64) -> Option<u64> {
-        let retests =
-            self.list.iter().filter(|g| !self.testing.contains(&g.key)).filter_map(|g| g.down.map(|(at, _)| at));
+        let retests = self.retests().map(|(_, at)| at);
         let candidate = (self.in_use().len() < WANTED && self.has_room()).then_some(self.try_after);
         retests.chain(candidate.filter(|at| *at > now)).min()
     }

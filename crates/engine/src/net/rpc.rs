@@ -50,7 +50,6 @@ pub(crate) enum Purpose {
     Lists(Owner),
     /// Account data.
     Push,
-    Renew,
 }
 
 pub(crate) struct Flight {
@@ -190,7 +189,6 @@ impl Engine {
             Purpose::Lists(owner) => self.lists_came(cx, owner, id, answer),
             Purpose::Swarm(owner) => self.swarm_came(cx, owner, flight.destination, answer),
             Purpose::Push => self.push_came(cx, id, flight.destination, answer),
-            Purpose::Renew => self.renew_came(cx, id, flight.destination, answer),
             Purpose::Outbox(number) => self.outbox_came(cx, number, id, flight.destination, answer),
         }
     }
@@ -369,7 +367,7 @@ impl Engine {
         if !self.net.directories.fresh {
             self.net.directories.next_at = cx.now;
         }
-        self.net.guards.hurry(cx.now);
+        self.net.guards.hurry();
         self.live.sending.hurry(cx.now);
         self.live.push.hurry(cx.now);
         self.live.poller.hurry(cx.now);
