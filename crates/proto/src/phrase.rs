@@ -2,6 +2,7 @@
 //!
 //! English only, as every client of the network. Words count by their first three letters alone.
 
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -10,6 +11,8 @@ const LIST: &str = include_str!("phrase/english.txt");
 const N: usize = 1626;
 /// Words that carry the seed: three for every four bytes.
 const DATA_WORDS: usize = 12;
+/// Of 36 bytes: a table would be downloaded by everybody and save nobody anything.
+const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 /// The list, in order.
 pub static WORDS: [&str; N] = split_list();
@@ -121,7 +124,7 @@ fn find(word: &str) -> Option<usize> {
 
 /// Index of the word that ends a phrase with these data words; `None` for indices off the list.
 fn checksum_word(data: &[usize]) -> Option<usize> {
-    let mut crc = crc32fast::Hasher::new();
+    let mut crc = CRC.digest();
     for index in data {
         crc.update(WORDS.get(*index)?.as_bytes().first_chunk::<3>()?);
     }

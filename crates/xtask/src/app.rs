@@ -28,12 +28,26 @@ pub(crate) fn build_app(build: Build) -> Result<PathBuf> {
     let mut trunk = command(&tools.trunk);
     trunk.args(["build", "--offline", "--locked"]).env("PATH", &tools.path);
     // Trunk takes the common NO_COLOR=1 for a mistake; RUSTFLAGS would replace the flags in .cargo/config.toml.
-    trunk.env_remove("NO_COLOR").env_remove("RUSTFLAGS");
+    trunk
+        .env_remove("NO_COLOR")
+        .env_remove("RUSTFLAGS")
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", remapped()?);
     if build == Build::Release {
         trunk.arg("--release");
     }
     show(trunk).context("the app does not build")?;
     Ok(root().join("dist"))
+}
+
+/// What panics call the source files. Otherwise the download would name the folders of whoever built it, and two builds of
+/// the same sources would differ. Cargo adds this to the flags in `.cargo/config.toml`.
+fn remapped() -> Result<String> {
+    let cargo = match std::env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => PathBuf::from(std::env::var_os("HOME").context("neither CARGO_HOME nor HOME is set")?).join(".cargo"),
+    };
+    let crates = cargo.join("registry/src");
+    Ok(format!("--remap-path-prefix={}=crates --remap-path-prefix={}=zwiebel", crates.display(), root().display()))
 }
 
 /// The native programs as built for use.
