@@ -216,7 +216,7 @@ impl Responder<'_> {
         let dh2 = self.device.dik().agree(&parts.ephemeral).map_err(weak)?;
         let transcript = transcript_hash(&th0, block.sealed_identity(), &opened, &device);
         let keys = Keys::derive([&dh1, &dh2, &dh3], &kem, &transcript);
-        let beginning = Beginning { root: keys.root, prekey: X25519Secret::from_bytes(*prekey.spk().expose()) };
+        let beginning = Beginning { root: keys.root, prekey: prekey.spk().duplicate() };
         let fixed = FixedKeys {
             id: keys.id,
             transcript,

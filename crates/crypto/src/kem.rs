@@ -1,7 +1,7 @@
 //! The post-quantum half of a key agreement: ML-KEM-768 (FIPS 203), behind a trait so that it can be swapped.
 //!
 //! The product uses `libcrux-ml-kem`, whose core is formally verified; the tests hold it against the independent
-//! crate `ml-kem`. A secret key is kept as its 64-byte seed `d || z` and expanded when it is used. Randomness is
+//! crate `ml-kem`. A secret key is stored as its 64-byte seed `d || z`, and expanded once in memory. Randomness is
 //! passed in. What it does not know: what the shared secret is mixed into.
 
 use std::fmt;
@@ -10,6 +10,7 @@ use libcrux_ml_kem::mlkem768;
 use rand_core::CryptoRng;
 use thiserror::Error;
 
+use crate::ratchet::part;
 use crate::secret::Secret;
 
 /// Length of an encapsulation key (the public key).
@@ -19,16 +20,25 @@ pub const CIPHERTEXT_LEN: usize = 1088;
 /// Length of the seed `d || z` a key pair follows from.
 pub const SEED_LEN: usize = 64;
 
+/// Length of a secret key as FIPS 203 writes it out.
+const EXPANDED_LEN: usize = 2400;
+/// Where the public key stands in it.
+const PUBLIC_AT: usize = 1152;
+
 /// A key encapsulation mechanism with the sizes of ML-KEM-768, deterministic in its randomness.
 pub trait Kem {
-    /// The public key of a seed.
-    fn public(seed: &Secret<SEED_LEN>) -> [u8; PUBLIC_LEN];
+    /// A secret key that is ready for use: expanding one takes as long as using it.
+    type Expanded;
+    /// The secret key of a seed.
+    fn expand(seed: &Secret<SEED_LEN>) -> Self::Expanded;
+    /// Its public key.
+    fn public(secret: &Self::Expanded) -> [u8; PUBLIC_LEN];
     /// The modulus check of FIPS 203 7.2: every coefficient is below q.
     fn is_valid(public: &[u8; PUBLIC_LEN]) -> bool;
     /// A fresh shared secret for the owner of a valid public key.
     fn encapsulate(public: &[u8; PUBLIC_LEN], randomness: &Secret<32>) -> ([u8; CIPHERTEXT_LEN], Secret<32>);
     /// The shared secret in a ciphertext. A ciphertext nobody made gives a secret nobody knows (implicit rejection).
-    fn decapsulate(seed: &Secret<SEED_LEN>, ciphertext: &[u8; CIPHERTEXT_LEN]) -> Secret<32>;
+    fn decapsulate(secret: &Self::Expanded, ciphertext: &[u8; CIPHERTEXT_LEN]) -> Secret<32>;
 }
 
 /// `libcrux-ml-kem`.
@@ -41,9 +51,10 @@ type Chosen = Libcrux;
 #[derive(Clone, PartialEq, Eq)]
 pub struct KemPublic(Box<[u8; PUBLIC_LEN]>);
 
-/// A secret key, as its seed, with its public key.
+/// A secret key: its seed, and what follows from it.
 pub struct KemSecret {
     seed: Secret<SEED_LEN>,
+    expanded: <Chosen as Kem>::Expanded,
     public: KemPublic,
 }
 
@@ -57,8 +68,14 @@ pub struct KemCiphertext(Box<[u8; CIPHERTEXT_LEN]>);
 pub struct InvalidKemKey;
 
 impl Kem for Libcrux {
-    fn public(seed: &Secret<SEED_LEN>) -> [u8; PUBLIC_LEN] {
-        *mlkem768::generate_key_pair(*seed.expose()).pk()
+    type Expanded = Secret<EXPANDED_LEN>;
+
+    fn expand(seed: &Secret<SEED_LEN>) -> Self::Expanded {
+        Secret::new(*mlkem768::generate_key_pair(*seed.expose()).sk())
+    }
+
+    fn public(secret: &Self::Expanded) -> [u8; PUBLIC_LEN] {
+        part(secret.expose(), PUBLIC_AT)
     }
 
     fn is_valid(public: &[u8; PUBLIC_LEN]) -> bool {
@@ -70,9 +87,8 @@ impl Kem for Libcrux {
         (*ciphertext.as_slice(), Secret::new(shared))
     }
 
-    fn decapsulate(seed: &Secret<SEED_LEN>, ciphertext: &[u8; CIPHERTEXT_LEN]) -> Secret<32> {
-        let pair = mlkem768::generate_key_pair(*seed.expose());
-        Secret::new(mlkem768::decapsulate(pair.private_key(), &ciphertext.into()))
+    fn decapsulate(secret: &Self::Expanded, ciphertext: &[u8; CIPHERTEXT_LEN]) -> Secret<32> {
+        Secret::new(mlkem768::decapsulate(&secret.expose().into(), &ciphertext.into()))
     }
 }
 
@@ -103,8 +119,9 @@ impl KemSecret {
     #[must_use]
     pub fn from_seed(seed: [u8; SEED_LEN]) -> Self {
         let seed = Secret::new(seed);
-        let public = KemPublic(Box::new(Chosen::public(&seed)));
-        Self { seed, public }
+        let expanded = Chosen::expand(&seed);
+        let public = KemPublic(Box::new(Chosen::public(&expanded)));
+        Self { seed, expanded, public }
     }
 
     /// A fresh key pair. Draws 64 bytes.
@@ -127,7 +144,7 @@ impl KemSecret {
     /// The shared secret in `ciphertext`; never fails, see [`Kem::decapsulate`].
     #[must_use]
     pub fn decapsulate(&self, ciphertext: &KemCiphertext) -> Secret<32> {
-        Chosen::decapsulate(&self.seed, &ciphertext.0)
+        Chosen::decapsulate(&self.expanded, &ciphertext.0)
     }
 }
 

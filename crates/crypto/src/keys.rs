@@ -95,6 +95,11 @@ impl X25519Secret {
         Self::from_bytes(*Secret::<32>::generate(rng).expose())
     }
 
+    /// A second copy, without computing the public key again.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self { bytes: Secret::new(*self.bytes.expose()), public: self.public }
+    }
+
     /// Its public key.
     #[must_use]
     pub fn public(&self) -> X25519Public {

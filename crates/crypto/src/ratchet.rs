@@ -365,6 +365,12 @@ impl Proposal {
     }
 }
 
+/// Whether the strict reader of headers takes these bytes; behind a cipher, where a fuzzer does not get by itself.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn is_header(bytes: &[u8]) -> bool {
+    capsule::Header::parse(bytes).is_ok()
+}
+
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionId(..)")

@@ -165,6 +165,11 @@ pub fn deliver(to: &mut Session, number: u64, capsule: &[u8], now_ms: u64) {
     to.apply(received, Trust::Approved, now_ms).expect("applies");
 }
 
+/// Whether bytes are the plain text of a capsule's header.
+pub fn is_header(bytes: &[u8]) -> bool {
+    crate::ratchet::is_header(bytes)
+}
+
 /// Everything that is stored of a session.
 pub fn rows(session: &Session) -> Vec<Vec<u8>> {
     let mut rows = vec![session.encode_fixed().to_vec(), session.encode_hot().to_vec(), session.encode_closed()];
