@@ -75,7 +75,7 @@ impl Engine {
         // What events lead to may make another step.
         for _ in 0..8 {
             let Some(step) = self.zr1_mut().map(Manager::take_step).filter(|step| !step.is_empty()) else { return };
-            let Step { rows, stores, events } = step;
+            let Step { rows, stores, deletes, events } = step;
             for (key, value) in rows {
                 match value {
                     Some(value) => self.out.put_bytes(Table::Zr1, key, value),
@@ -90,6 +90,13 @@ impl Engine {
                 let ttl_ms = store.ttl_ms;
                 self.enqueue(OutboxRow { to: store.to, what, sealed, ttl_ms, created_ms, failed: false, sync: None });
             }
+            let old: Vec<String> = deletes
+                .iter()
+                .filter_map(|old| {
+                    Some(crate::outbox::hash_in(&self.model.own_id()?, Namespace(old.namespace), &old.data))
+                })
+                .collect();
+            self.delete_stored(cx, old);
             for event in events {
                 self.secrecy_event(cx, event, hash);
             }
@@ -112,7 +119,12 @@ impl Engine {
             | Event::Replaced { from: who, .. }
             | Event::Protection { with: who, .. } => self.emit_known(who),
             Event::Notice { about, .. } if self.model.own_id() != Some(about) => self.emit_known(about),
-            Event::Notice { .. } | Event::Devices | Event::Revoked | Event::Dropped | Event::Renewed => {
+            Event::Notice { .. }
+            | Event::Devices
+            | Event::Revoked
+            | Event::Dropped
+            | Event::Renewed
+            | Event::OtherApp => {
                 let view = self.devices_view();
                 self.out.emit(ViewEvent::Devices(view));
             }
@@ -167,7 +179,12 @@ impl Engine {
     /// A v1 message came: what it says of its sender's list, and a mark if they have ZR1 (3.5).
     pub(crate) fn v1_arrived(&mut self, cx: &mut Cx<'_>, opened: &Opened) {
         let from = opened.sender;
-        if self.model.own_id() == Some(from) || self.model.contact(&from).blocked {
+        if self.model.own_id() == Some(from) {
+            let (hint, sent_ms) = (opened.content.hint, opened.sent_ms);
+            self.with_zr1(cx, |manager, m| manager.own_v1_came(hint.as_ref(), sent_ms, m.now_ms));
+            return self.settle_secrecy(cx, "");
+        }
+        if self.model.contact(&from).blocked {
             return;
         }
         let (hint, data) = (opened.content.hint, matches!(opened.content.body, Payload::Data(_)));

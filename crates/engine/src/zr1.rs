@@ -12,6 +12,7 @@
 
 pub mod event;
 
+mod clock;
 mod device;
 mod lists;
 mod load;
@@ -22,6 +23,7 @@ mod resend;
 mod rows;
 mod send;
 mod sessions;
+mod siblings;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +37,7 @@ use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::zr1::manifest::Manifest;
 
-pub use self::event::{DeviceView, Event, Notice, Protection, Published, Step, Store, Tier, Wanted};
+pub use self::event::{Delete, DeviceView, Event, Notice, Protection, Published, Step, Store, Tier, Wanted};
 use self::rows::{
     ConsumedRow, CountersRow, Device, DeviceRow, HeldRow, OrphanRow, OutRow, OwedRow, PeerRow, PersonRow, PrekeyRow,
     SessionRow, TombstoneRow, UnreadableRow, WaitingRow, WitnessesRow, kind,
@@ -140,6 +142,9 @@ struct Live {
     publishing: BTreeMap<u64, i16>,
     next_tend_ms: u64,
     greeted_ms: u64,
+    /// The store of the newest witness, and what the swarm may forget once it is confirmed.
+    witness_store: Option<u64>,
+    old_witnesses: Vec<Vec<u8>>,
     /// Sessions begun in this run, and how many of them were resets.
     begun: (u64, u64),
 }

@@ -18,6 +18,8 @@ const PREKEY_CAP_MS: u64 = 18 * DAY_MS;
 const MAX_PREKEYS: usize = 24;
 /// A device makes itself new keys after this long.
 const DEVICE_LIFE_MS: u64 = 180 * DAY_MS;
+/// If somebody's message of the last week says that it is so late.
+const CLOCKS_AGREE_MS: u64 = 7 * DAY_MS;
 
 impl Manager {
     /// Makes this device. `restored`: the account existed before, so other devices may exist and earlier states of
@@ -102,7 +104,10 @@ impl Manager {
         if !matches!(device.row.status, Status::New | Status::Listed) {
             return;
         }
-        if m.now_ms.saturating_sub(device.row.added_at_ms) > DEVICE_LIFE_MS && device.row.status == Status::Listed {
+        let old = m.now_ms.saturating_sub(device.row.added_at_ms) > DEVICE_LIFE_MS;
+        // Not on the word of one clock: somebody else's must have come that far as well.
+        let agreed = || self.peers.values().any(|peer| m.now_ms.saturating_sub(peer.newest_ms) < CLOCKS_AGREE_MS);
+        if old && device.row.status == Status::Listed && agreed() {
             self.renew(true, m);
             return;
         }
@@ -239,6 +244,8 @@ fn fresh(name: &str, status: Status, restored: bool, m: &mut Moment<'_>) -> Devi
         listed_ms: 0,
         hello: Vec::new(),
         sticky_ms: 0,
+        lost_since_ms: 0,
+        other_app_ms: 0,
     }
 }
 

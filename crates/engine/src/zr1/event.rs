@@ -13,6 +13,8 @@ pub struct Step {
     pub rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// What to put into swarms, again and again with the same bytes until it is confirmed.
     pub stores: Vec<Store>,
+    /// What the own swarm is to forget, once and without need: what is not deleted runs out by itself.
+    pub deletes: Vec<Delete>,
     /// What to show.
     pub events: Vec<Event>,
 }
@@ -21,7 +23,7 @@ impl Step {
     /// Whether nothing has changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.stores.is_empty() && self.events.is_empty()
+        self.rows.is_empty() && self.stores.is_empty() && self.deletes.is_empty() && self.events.is_empty()
     }
 }
 
@@ -37,6 +39,15 @@ pub struct Store {
     /// For how long.
     pub ttl_ms: u64,
     /// The bytes.
+    pub data: Vec<u8>,
+}
+
+/// Bytes that the own swarm is to forget; their hash names them there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Delete {
+    /// Which namespace of the own account.
+    pub namespace: i16,
+    /// The bytes as they were read.
     pub data: Vec<u8>,
 }
 
@@ -138,6 +149,8 @@ pub enum Event {
         content: Vec<u8>,
         /// The device that sent it could not be confirmed.
         unconfirmed: bool,
+        /// Another device of ours passed it on: the sender's list of our devices was too old to name this one.
+        relayed: bool,
     },
     /// The recipient turned out not to have ZR1: the message has left the manager and goes out as v1.
     Fallback {
@@ -216,6 +229,8 @@ pub enum Event {
     Dropped,
     /// Local state had gone back in time: this device has made itself new keys.
     Renewed,
+    /// Another app without forward secrecy uses the account, see [`super::Manager::other_app`].
+    OtherApp,
 }
 
 impl fmt::Debug for Event {
@@ -235,7 +250,14 @@ impl fmt::Debug for Event {
             Self::Revoked => "Revoked",
             Self::Dropped => "Dropped",
             Self::Renewed => "Renewed",
+            Self::OtherApp => "OtherApp",
         })
+    }
+}
+
+impl fmt::Debug for Delete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delete").field("namespace", &self.namespace).finish_non_exhaustive()
     }
 }
 

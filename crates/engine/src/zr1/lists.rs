@@ -10,7 +10,7 @@ use zwiebel_proto::zr1::manifest::{
 use zwiebel_proto::zr1::sticky::{StickyEntry, StickySet, StickyState};
 
 use super::rows::{Standing, Status};
-use super::{DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Published};
+use super::{AHEAD_MS, DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Published};
 
 /// The own list is read this often.
 const OWN_READ_MS: u64 = HOUR_MS;
@@ -90,6 +90,10 @@ impl Manager {
         if list.hash() == ours.hash() {
             return;
         }
+        if list.seq > ours.seq && self.is_long_absent(list, m.now_ms) {
+            self.accept_own(list, blob, m);
+            return;
+        }
         let Ok((merged, _)) = merge(&ours, list, m.now_ms) else { return };
         let holds = |draft: &Draft| same(draft, &merged);
         match (holds(&list.list), holds(&ours.list)) {
@@ -106,6 +110,18 @@ impl Manager {
                 }
             }
         }
+    }
+
+    /// A list does not name this device, and it has not seen itself listed for more than a day: it does not put itself
+    /// back without asking (2.4).
+    fn is_long_absent(&self, list: &Manifest, now: u64) -> bool {
+        self.device.as_ref().is_some_and(|device| {
+            let id = DeviceId(device.id);
+            device.row.status == Status::Listed
+                && now.saturating_sub(device.row.listed_ms) >= REJOIN_MS
+                && list.device(&id).is_none()
+                && !list.is_revoked(&id)
+        })
     }
 
     fn accept_own(&mut self, list: &Manifest, blob: &[u8], m: &mut Moment<'_>) {
@@ -132,7 +148,9 @@ impl Manager {
         } else if let Some(entry) = list.device(&id) {
             self.listed(entry.slot, m);
             let old = m.now_ms.saturating_sub(list.issued_at_ms) > REPUBLISH_AFTER_MS;
-            if old || list.list.mode == Mode::Off {
+            // Signed by a clock that was ahead: nobody else accepts it.
+            let early = list.issued_at_ms > m.now_ms.saturating_add(AHEAD_MS);
+            if old || early || list.list.mode == Mode::Off {
                 let draft = Draft { mode: Mode::On, restored: false, ..list.list.clone() };
                 self.sign_list(&draft, list.seq, m);
             }

@@ -5,9 +5,11 @@ use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::zr1::content::{ContentKind, MAX_ACKS, Message};
 
 use super::rows::{Device, Standing, key, kind};
-use super::{DAY_MS, Event, MINUTE_MS, Manager, Moment, Notice, SECOND_MS, between};
+use super::{DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, SECOND_MS, between};
 use crate::model::rows::account_key;
 
+/// Messages that left nothing visible are acknowledged to a device at most this often.
+const QUIET_MS: u64 = 12 * HOUR_MS;
 /// Names of messages are remembered this long: as long as a sender repeats them, and some more.
 const TAKEN_MS: u64 = 75 * DAY_MS;
 
@@ -38,21 +40,36 @@ impl Manager {
             self.want(account, now, 2);
         }
         match message.kind {
-            ContentKind::Chat => self.file(device, account, message, unconfirmed, m),
-            ContentKind::SyncSent => {
-                let with = message.sync.as_deref().and_then(account_key);
-                if let Some(with) = with {
-                    self.file(device, with, message, false, m);
+            ContentKind::Chat => {
+                let new = self.file(device, account, account, message, unconfirmed, m);
+                if new && approved {
+                    self.forward(account, message, m);
                 }
             }
-            ContentKind::Hello => self.want(account, now, 2),
+            ContentKind::SyncSent => {
+                if let Some(with) = message.sync.as_deref().and_then(account_key) {
+                    self.file(device, account, with, message, false, m);
+                }
+            }
+            ContentKind::SiblingForward => {
+                let author = message.sync.as_deref().and_then(account_key);
+                if let Some(author) = author.filter(|author| !self.is_own(author)) {
+                    self.file(device, author, author, message, false, m);
+                }
+            }
+            ContentKind::Hello => {
+                self.want(account, now, 2);
+                if let Some(hello) = &message.hello {
+                    self.make_up(device, hello, now);
+                }
+            }
             // Said in passing: shown if it still means something, never acknowledged.
             ContentKind::Control => {
                 if let Some(content) = message.session_content.clone().filter(|_| !self.is_own(&account)) {
-                    self.emit(Event::Message { from: account, id: message.id.0, content, unconfirmed });
+                    self.emit(Event::Message { from: account, id: message.id.0, content, unconfirmed, relayed: false });
                 }
             }
-            ContentKind::History | ContentKind::SiblingForward | ContentKind::Group => {}
+            ContentKind::History | ContentKind::Group => {}
         }
     }
 
@@ -80,26 +97,40 @@ impl Manager {
         });
     }
 
-    /// Files a message once, and acknowledges it every time it comes (6.5).
-    fn file(&mut self, device: Device, with: AccountId, message: &Message, unconfirmed: bool, m: &mut Moment<'_>) {
-        let now = m.now_ms;
-        let Some(content) = &message.session_content else { return };
-        let name = short_digest(&[&device.0.to_bytes(), &with.to_bytes(), &message.id.0]);
+    /// Files what `author` wrote to the conversation `with` once, and acknowledges it to the device it came from every
+    /// time it comes (6.5). Whether it was new.
+    fn file(
+        &mut self,
+        device: Device,
+        author: AccountId,
+        with: AccountId,
+        message: &Message,
+        unconfirmed: bool,
+        m: &mut Moment<'_>,
+    ) -> bool {
+        let Some(content) = message.session_content.clone() else { return false };
+        let name = short_digest(&[&author.to_bytes(), &with.to_bytes(), &message.id.0]);
         let new = !self.taken.contains_key(&name);
         if new {
-            self.put(key(kind::TAKEN, &name), &now);
-            self.taken.insert(name, now);
-            let content = content.clone();
-            if self.is_own(&device.0) {
-                self.emit(Event::Synced { with, id: message.id.0, content });
-            } else {
-                self.emit(Event::Message { from: device.0, id: message.id.0, content, unconfirmed });
+            self.put(key(kind::TAKEN, &name), &m.now_ms);
+            self.taken.insert(name, m.now_ms);
+            let id = message.id.0;
+            if self.is_own(&author) {
+                self.emit(Event::Synced { with, id, content });
+            } else if !self.row_of(&author).blocked {
+                let relayed = author != device.0;
+                self.emit(Event::Message { from: author, id, content, unconfirmed, relayed });
             }
         }
         if message.resend > 1 || !new {
             self.replace_placeholder(&device, message.id.0);
         }
-        self.owe_ack(device, message.id.0, m);
+        if new || self.is_own(&device.0) {
+            self.owe_ack(device, message.id.0, m);
+        } else {
+            self.owe_quietly(device, message.id.0, m); // the person does not see a repetition either
+        }
+        new
     }
 
     /// An acknowledgement is due: soon while the conversation is on the screen, later otherwise, and in every case
@@ -123,11 +154,56 @@ impl Manager {
         };
         let at = m.now_ms.saturating_add(wait);
         self.change_owed(device, |owed| {
-            if !owed.acks.contains(&id) {
+            if !owed.acks.contains(&id) && !owed.quiet.contains(&id) {
                 owed.acks.push(id);
             }
             owed.due_ms = if owed.due_ms == 0 { at } else { owed.due_ms.min(at) };
         });
+    }
+
+    /// A message that was just handed out ([`Event::Message`]) left nothing that the person can see: a reaction to
+    /// something unknown, or nothing that could be read. Its acknowledgement waits: such messages are acknowledged
+    /// every 12 hours at most, else a contact could ask silently when each device is online (6.5).
+    pub fn left_nothing(&mut self, from: &AccountId, id: &[u8; 16], m: &mut Moment<'_>) {
+        let to: Vec<Device> = self
+            .owed
+            .iter()
+            .filter(|(device, owed)| device.0 == *from && owed.acks.contains(id))
+            .map(|(device, _)| *device)
+            .collect();
+        for device in to {
+            self.change_owed(device, |owed| owed.acks.retain(|owing| owing != id));
+            self.owe_quietly(device, *id, m);
+        }
+    }
+
+    fn owe_quietly(&mut self, device: Device, id: [u8; 16], m: &mut Moment<'_>) {
+        let wait = between(2 * MINUTE_MS, 15 * MINUTE_MS, m.rng);
+        let at = if self.is_approved(&device.0) {
+            m.now_ms.saturating_add(wait).max(self.quiet_at(&device))
+        } else {
+            u64::MAX
+        };
+        self.change_owed(device, |owed| {
+            if owed.acks.contains(&id) {
+                return; // not acknowledged the first time yet
+            }
+            let alone = owed.is_quiet();
+            if !owed.quiet.contains(&id) && owed.quiet.len() < MAX_ACKS {
+                owed.quiet.push(id);
+            }
+            if alone {
+                owed.due_ms = at;
+            }
+        });
+    }
+
+    /// When messages that left nothing visible may next be acknowledged to a device.
+    pub(super) fn quiet_at(&self, device: &Device) -> u64 {
+        self.peers
+            .get(device)
+            .filter(|peer| peer.quiet_ms != 0)
+            .map_or(0, |peer| peer.quiet_ms.saturating_add(QUIET_MS))
     }
 
     /// A v1 message of somebody who has ZR1: it is shown with a mark and changes no state (3.5).

@@ -6,7 +6,9 @@ use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::zr1::bundle::Bundle;
 use zwiebel_proto::zr1::content::ManifestHint;
 use zwiebel_proto::zr1::mailbox::{MAX_DEVICES, MAX_VALUES};
-use zwiebel_proto::zr1::manifest::{Manifest, Mode, OLD_AT_FIRST_CONTACT_MS, Standing as Vouched, judge};
+use zwiebel_proto::zr1::manifest::{
+    Manifest, Mode, OLD_AT_FIRST_CONTACT_MS, RevocationReason, Standing as Vouched, judge,
+};
 
 use super::event::Protection;
 use super::rows::{Device, PersonRow, Standing, Status};
@@ -199,8 +201,9 @@ impl Manager {
         }
         self.follow_mode(owner, list.list.mode, now);
         for (device, vouched) in judged {
-            self.see_device((owner, device.0), vouched, now);
+            self.see_device((owner, device.0), vouched, seq, now);
         }
+        self.follow_renewals(owner, list);
         let mine = self.device.as_ref().map(|device| device.id);
         let gone: Vec<Device> = self
             .peers
@@ -219,6 +222,23 @@ impl Manager {
         self.expand_all(&owner, m);
     }
 
+    /// A device that made itself new keys is still that device: what it had not acknowledged goes to its successor.
+    fn follow_renewals(&mut self, owner: AccountId, list: &Manifest) {
+        let successors: Vec<(Device, Device)> = list
+            .active()
+            .map(|entry| (owner, entry.public.id().0))
+            .filter_map(|device| {
+                let before = self.peers.get(&device)?.endorsed_by?;
+                let renewed = list.list.revocation(&DeviceId(before))?.reason == RevocationReason::Renewed;
+                (renewed && self.peers.get(&(owner, before)).is_some_and(|peer| !peer.gone))
+                    .then_some(((owner, before), device))
+            })
+            .collect();
+        for (before, device) in successors {
+            self.inherit_targets(&before, device);
+        }
+    }
+
     fn follow_mode(&mut self, owner: AccountId, mode: Mode, now: u64) {
         if self.is_own(&owner) {
             return;
@@ -233,7 +253,7 @@ impl Manager {
         }
     }
 
-    fn see_device(&mut self, device: Device, vouched: Vouched, now: u64) {
+    fn see_device(&mut self, device: Device, vouched: Vouched, seq: u64, now: u64) {
         let owner = device.0;
         let known = self.peers.get(&device).is_some_and(|peer| peer.listed_ms != 0);
         if known {
@@ -246,6 +266,11 @@ impl Manager {
         let unendorsed = vouched == Vouched::Unendorsed;
         self.change_peer(device, |peer| {
             peer.listed_ms = now;
+            peer.listed_seq = seq;
+            peer.endorsed_by = match vouched {
+                Vouched::Endorsed(by) => Some(by.0),
+                _ => None,
+            };
             peer.unendorsed_ms = if unendorsed { now } else { 0 };
         });
         let notice = match vouched {

@@ -350,6 +350,23 @@ impl Manager {
         }
     }
 
+    /// First messages that were out of range by our clock may be in range now (3.4).
+    pub(super) fn retry_inits(&mut self, m: &mut Moment<'_>) {
+        self.poll_begins();
+        let some: Vec<[u8; 16]> = self.orphans.keys().take(BUDGET as usize).copied().collect();
+        for id in some {
+            let Some(row) = self.orphans.remove(&id) else { continue };
+            self.delete(key(kind::ORPHAN, &id));
+            let from = if row.own { Mailbox::OwnDevices } else { Mailbox::Others };
+            self.open(from, &row.blob, m);
+            // Still of no use: its age and what was asked about it stay.
+            if self.orphans.contains_key(&id) {
+                self.put(key(kind::ORPHAN, &id), &row);
+                self.orphans.insert(id, row);
+            }
+        }
+    }
+
     fn keep_waiting(&mut self, blob: &[u8], own: bool, m: &mut Moment<'_>) -> Outcome {
         let id = short_digest(&[blob]);
         let row = WaitingRow { blob: blob.to_vec(), own };

@@ -11,11 +11,11 @@ const GAP_MS: u64 = 10 * MINUTE_MS;
 /// past the swarm's 14 days.
 const AGAIN_MS: [u64; 7] = [DAY_MS, 3 * DAY_MS, 7 * DAY_MS, 20 * DAY_MS, 33 * DAY_MS, 46 * DAY_MS, 59 * DAY_MS];
 /// Then it is not delivered.
-const GIVE_UP_MS: u64 = 60 * DAY_MS;
+pub(super) const GIVE_UP_MS: u64 = 60 * DAY_MS;
 /// Acknowledged content is kept for questions this long.
-const ACKED_KEPT_MS: u64 = DAY_MS;
+pub(super) const ACKED_KEPT_MS: u64 = DAY_MS;
 /// Resends of acknowledged content to one device in a day.
-const MAX_RESENDS: u32 = 100;
+pub(super) const MAX_RESENDS: u32 = 100;
 /// A device without a bundle for this long is out of the count.
 const STALE_DEVICE_MS: u64 = 30 * DAY_MS;
 
@@ -35,9 +35,9 @@ impl Manager {
             let to = row.to;
             let first = !row.delivered && device.0 == to;
             row.delivered |= first;
-            let id = row.id;
+            let (id, shown) = (row.id, row.is_shown());
             self.save_out(number);
-            if first {
+            if first && shown {
                 self.emit(Event::Delivered { to, id });
             }
             self.mark_gaps(device, sealed_ms, now);
@@ -73,12 +73,9 @@ impl Manager {
             TargetStage::Sealed | TargetStage::Stored if !newest => return,
             TargetStage::Sealed | TargetStage::Stored => {}
             TargetStage::Acked => {
-                let (since, count) = self.peers.get(device).map(|peer| peer.resends).unwrap_or_default();
-                let today = if now.saturating_sub(since) < DAY_MS { (since, count) } else { (now, 0) };
-                if now.saturating_sub(acked_ms) > ACKED_KEPT_MS || today.1 >= MAX_RESENDS || !newest {
+                if now.saturating_sub(acked_ms) > ACKED_KEPT_MS || !newest || !self.may_resend(device, now) {
                     return;
                 }
-                self.change_peer(*device, |peer| peer.resends = (today.0, today.1.saturating_add(1)));
             }
         }
         self.requeue(number, device, 0);
@@ -144,12 +141,14 @@ impl Manager {
             self.out.remove(&number);
             self.delete(super::rows::number_key(number));
         } else if !row.delivered && !row.failed && age > GIVE_UP_MS {
-            let id = row.id;
+            let (id, shown) = (row.id, row.is_shown());
             if let Some(row) = self.out.get_mut(&number) {
                 row.failed = true;
             }
             self.save_out(number);
-            self.emit(Event::Undelivered { to, id });
+            if shown {
+                self.emit(Event::Undelivered { to, id });
+            }
         }
     }
 

@@ -98,6 +98,10 @@ pub(crate) struct DeviceRow {
     pub(crate) hello: Vec<AccountId>,
     /// Since when the sticky set has changes that are not stored; 0: none.
     pub(crate) sticky_ms: u64,
+    /// It has lost what it acknowledged since then, by going back in time, and asks contacts for it; 0: nothing.
+    pub(crate) lost_since_ms: u64,
+    /// When another app was seen to use the account; 0: not, or the person knows.
+    pub(crate) other_app_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -177,8 +181,11 @@ pub(crate) struct PeerRow {
     pub(crate) heard_ms: u64,
     /// When it was first seen without an endorsement; 0: endorsed or first seen.
     pub(crate) unendorsed_ms: u64,
-    /// When we first saw it listed.
+    /// When we first saw it listed, and in which revision of the list.
     pub(crate) listed_ms: u64,
+    pub(crate) listed_seq: u64,
+    /// The device that vouched for it when it was first seen.
+    pub(crate) endorsed_by: Option<[u8; 16]>,
     /// The person agreed that unacknowledged messages go to it.
     pub(crate) consented: bool,
     /// Self-made resets: how many in a row, and the last.
@@ -188,6 +195,8 @@ pub(crate) struct PeerRow {
     pub(crate) suspicions: Vec<u64>,
     /// The revision of our own list it was last sent.
     pub(crate) told_seq: u64,
+    /// When messages that left nothing visible were last acknowledged to it.
+    pub(crate) quiet_ms: u64,
     /// Resends of acknowledged content: since when, and how many.
     pub(crate) resends: (u64, u32),
     /// Revoked by its account, or gone from its list.
@@ -274,8 +283,11 @@ pub(crate) struct Target {
 pub(crate) enum OutKind {
     /// For a person: to their devices, and to our own others.
     Chat,
-    /// Only for the devices of the account it names: acknowledgements and the like, kept until stored.
-    Control,
+    /// What a contact wrote, for devices of ours whom the sender did not know.
+    Forward {
+        /// Who wrote it.
+        from: AccountId,
+    },
 }
 
 /// A message on its way.
@@ -295,6 +307,8 @@ pub(crate) struct OutRow {
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct OwedRow {
     pub(crate) acks: Vec<[u8; 16]>,
+    /// Messages that left nothing visible: acknowledged together, and rarely.
+    pub(crate) quiet: Vec<[u8; 16]>,
     pub(crate) nacks: Vec<[u8; 16]>,
     pub(crate) due_ms: u64,
     /// A new session is wanted, because this one does not open (6.6).
@@ -335,6 +349,25 @@ pub(crate) struct UnreadableRow {
     pub(crate) account: AccountId,
     pub(crate) device: [u8; 16],
     pub(crate) at_ms: u64,
+}
+
+impl OwedRow {
+    /// Whether only what can wait is owed.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.acks.is_empty() && self.nacks.is_empty() && !self.list && !self.reset
+    }
+}
+
+impl OutRow {
+    /// A message that nothing has happened to.
+    pub(crate) const fn new(id: [u8; 16], to: AccountId, kind: OutKind, content: Vec<u8>, created_ms: u64) -> Self {
+        Self { id, to, kind, content, created_ms, targets: Vec::new(), stored: false, delivered: false, failed: false }
+    }
+
+    /// Whether the person sees what becomes of it.
+    pub(crate) const fn is_shown(&self) -> bool {
+        matches!(self.kind, OutKind::Chat)
+    }
 }
 
 impl Default for PersonRow {

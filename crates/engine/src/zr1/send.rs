@@ -11,7 +11,7 @@ use zwiebel_proto::zr1::content::{self, ContentKind, Hello, MAX_ACKS, MAX_NACKS,
 use zwiebel_proto::zr1::envelope::OuterKey;
 use zwiebel_proto::zr1::mailbox::{self, ttl};
 
-use super::rows::{Device, OutKind, OutRow, Stage, Status, Target, TargetStage, device_key, kind};
+use super::rows::{Device, OutKind, OutRow, OwedRow, Stage, Status, Target, TargetStage, device_key, kind};
 use super::sessions::Need;
 use super::{DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, SECOND_MS};
 
@@ -32,18 +32,7 @@ impl Manager {
     /// they have acknowledged it.
     pub fn send(&mut self, to: AccountId, id: [u8; 16], content: Vec<u8>, m: &mut Moment<'_>) {
         let number = self.next_number();
-        let row = OutRow {
-            id,
-            to,
-            kind: OutKind::Chat,
-            content,
-            created_ms: m.now_ms,
-            targets: Vec::new(),
-            stored: false,
-            delivered: false,
-            failed: false,
-        };
-        self.out.insert(number, row);
+        self.out.insert(number, OutRow::new(id, to, OutKind::Chat, content, m.now_ms));
         self.refresh(to, m.now_ms);
         self.expand(number, m);
         self.save_out(number);
@@ -146,7 +135,7 @@ impl Manager {
 
     /// The devices a message is for: those listed now that are not among its targets yet.
     pub(super) fn expand(&mut self, number: u64, m: &Moment<'_>) {
-        let Some(row) = self.out.get(&number) else { return };
+        let Some(row) = self.out.get(&number).filter(|row| row.kind == OutKind::Chat) else { return };
         let mut new = Vec::new();
         let accounts = if row.to == self.own { vec![self.own] } else { vec![row.to, self.own] };
         for account in accounts {
@@ -316,11 +305,14 @@ impl Manager {
         devices: &[([u8; 16], [u8; 16])],
         m: &mut Moment<'_>,
     ) -> Message {
-        let own = self.is_own(account);
-        let kind = if own { ContentKind::SyncSent } else { ContentKind::Chat };
+        let (kind, about) = match row.kind {
+            OutKind::Forward { from } => (ContentKind::SiblingForward, Some(from)),
+            OutKind::Chat if self.is_own(account) => (ContentKind::SyncSent, Some(row.to)),
+            OutKind::Chat => (ContentKind::Chat, None),
+        };
         let mut message = self.blank(*account, kind, row.id, m.now_ms);
         message.session_content = Some(row.content.clone());
-        message.sync = own.then(|| row.to.to_bytes().to_vec());
+        message.sync = about.map(|account| account.to_bytes().to_vec());
         message.resend = resend;
         for (device, _) in devices {
             self.add_owed(&mut message, &(*account, *device), m);
@@ -350,22 +342,41 @@ impl Manager {
 
     /// Puts what is owed to a device into a message that goes there anyway.
     fn add_owed(&mut self, message: &mut Message, device: &Device, m: &mut Moment<'_>) {
-        if let Some(owed) = self.owed.get(device).cloned() {
-            let room = MAX_ACKS.saturating_sub(message.acks.len());
-            message.acks.extend(owed.acks.iter().take(room).map(|id| MessageId(*id)));
-            let room = MAX_NACKS.saturating_sub(message.nacks.len());
-            message.nacks.extend(owed.nacks.iter().take(room).map(|id| ContainerId(*id)));
+        if let Some(mut owed) = self.owed.get(device).cloned() {
+            let quiet_at = self.quiet_at(device);
+            if quiet_at <= m.now_ms && !owed.quiet.is_empty() {
+                owed.acks.append(&mut owed.quiet);
+                self.change_peer(*device, |peer| peer.quiet_ms = m.now_ms);
+            }
+            let room = MAX_ACKS.saturating_sub(message.acks.len()).min(owed.acks.len());
+            message.acks.extend(owed.acks.drain(..room).map(MessageId));
+            let room = MAX_NACKS.saturating_sub(message.nacks.len()).min(owed.nacks.len());
+            message.nacks.extend(owed.nacks.drain(..room).map(ContainerId));
             if owed.list {
                 message.manifest = self.people.get(&self.own).map(|person| person.row.manifest.clone());
                 let seq = self.own_list().map_or(0, |list| list.seq);
                 self.change_peer(*device, |peer| peer.told_seq = seq);
             }
-            self.owed.remove(device);
-            self.delete(device_key(kind::OWED, device));
+            self.keep_owed(device, owed, m.now_ms);
         }
         if self.is_approved(&device.0) {
             self.ask_for_orphans(message, device, m);
         }
+    }
+
+    /// What is still owed to a device after a message went there.
+    fn keep_owed(&mut self, device: &Device, owed: OwedRow, now: u64) {
+        let quiet_at = self.quiet_at(device);
+        let due_ms = if !owed.acks.is_empty() || !owed.nacks.is_empty() {
+            now.saturating_add(MINUTE_MS)
+        } else if !owed.quiet.is_empty() {
+            quiet_at
+        } else {
+            self.owed.remove(device);
+            self.delete(device_key(kind::OWED, device));
+            return;
+        };
+        self.change_owed(*device, |row| *row = OwedRow { list: false, reset: false, due_ms, ..owed });
     }
 
     /// A few blobs that nobody's session opened are asked for along the way; only their true sender knows them (6.6).
@@ -461,6 +472,11 @@ impl Manager {
         let due: Vec<Device> =
             self.owed.iter().filter(|(_, owed)| owed.due_ms <= m.now_ms).map(|(device, _)| *device).collect();
         for device in due {
+            let quiet_at = self.quiet_at(&device);
+            if quiet_at > m.now_ms && self.owed.get(&device).is_some_and(OwedRow::is_quiet) {
+                self.change_owed(device, |owed| owed.due_ms = quiet_at);
+                continue;
+            }
             let reset = self.owed.get(&device).is_some_and(|owed| owed.reset);
             let session = if reset {
                 self.reset(device, m)
@@ -526,7 +542,7 @@ impl Manager {
             return;
         }
         let Some(device) = &self.device else { return };
-        let predecessor = device.row.predecessor;
+        let (this, predecessor, lost_since) = (device.id, device.row.predecessor, device.row.lost_since_ms);
         let Some(who) = device.row.hello.first().copied() else { return };
         self.live.greeted_ms = m.now_ms;
         let row = self.row_of(&who);
@@ -544,6 +560,7 @@ impl Manager {
         let list = self.person(&who).and_then(|person| person.list.as_ref());
         let devices: Vec<[u8; 16]> =
             list.map(|list| list.active().map(|entry| entry.public.id().0).collect()).unwrap_or_default();
+        let devices = devices.into_iter().filter(|id| *id != this);
         let mut ready = Vec::new();
         for id in devices {
             if let Some(session) = self.session_for((who, id), Need::Any, m) {
@@ -556,7 +573,9 @@ impl Manager {
         let mut id = [0; 16];
         m.rng.fill_bytes(&mut id);
         let mut message = self.blank(who, ContentKind::Hello, id, m.now_ms);
-        message.hello = Some(Hello { since_ms: None, predecessor });
+        let asks = lost_since != 0 && m.now_ms.saturating_sub(lost_since) <= 2 * DAY_MS;
+        let since_ms = asks.then(|| lost_since.max(m.now_ms.saturating_sub(DAY_MS)));
+        message.hello = Some(Hello { since_ms, predecessor });
         let _sent = self.seal(who, &ready, &message, m);
     }
 
@@ -572,6 +591,9 @@ impl Manager {
     /// A swarm has confirmed a store.
     pub fn stored(&mut self, number: u64) {
         self.live.publishing.remove(&number);
+        if self.live.witness_store == Some(number) {
+            self.forget_old_witnesses();
+        }
         let found: Vec<u64> = self
             .out
             .iter()
@@ -591,7 +613,7 @@ impl Manager {
             let peers = || row.targets.iter().filter(|target| target.account == to);
             let there = peers().any(|target| matches!(target.stage, TargetStage::Stored | TargetStage::Acked));
             let open = peers().any(|target| target.stage == TargetStage::Sealed);
-            let first = !row.stored && there && !open;
+            let first = !row.stored && there && !open && row.is_shown();
             row.stored |= first;
             let id = row.id;
             self.save_out(out);
@@ -607,7 +629,7 @@ impl Manager {
     }
 }
 
-fn target((account, device): Device, not_before_ms: u64) -> Target {
+pub(super) fn target((account, device): Device, not_before_ms: u64) -> Target {
     Target {
         account,
         device,

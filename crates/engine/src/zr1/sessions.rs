@@ -56,7 +56,7 @@ impl Manager {
         let reason = match need {
             Need::After(_) => Reason::Unacknowledged,
             Need::Any if had_before => Reason::Refresh,
-            Need::Any => Reason::First,
+            Need::Any => self.first_reason(),
         };
         let id = self.begin(device, reason, m)?;
         if matches!(need, Need::After(_)) && active.is_some() {
@@ -80,6 +80,15 @@ impl Manager {
             || self.peers.get(device).is_some_and(|peer| peer.init_sent_ms != 0 || peer.init_accepted_ms != 0)
     }
 
+    /// Why this device speaks to another for the first time: it may have been there before under other keys.
+    fn first_reason(&self) -> Reason {
+        match self.device.as_ref().map(|device| (&device.row.predecessor, device.row.restored)) {
+            Some((Some(_), _)) => Reason::DeviceRenewed,
+            Some((None, true)) => Reason::LostState,
+            _ => Reason::First,
+        }
+    }
+
     /// Makes a session with a device from its published prekeys (3.2).
     pub(super) fn begin(&mut self, device: Device, reason: Reason, m: &mut Moment<'_>) -> Option<[u8; 16]> {
         let now = m.now_ms;
@@ -97,7 +106,7 @@ impl Manager {
             self.renew(true, m); // a clock once lied: nobody would accept our inits any more (3.2)
             return None;
         }
-        let replace = self.has_sessions(&device);
+        let replace = reason != Reason::First || self.has_sessions(&device);
         let own = self.device.as_ref()?;
         let list = self.own_list()?;
         let us = Initiator { account: self.signer, device: &own.keys, certificate: &own.certificate };

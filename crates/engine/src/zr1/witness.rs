@@ -7,7 +7,7 @@ use zwiebel_proto::zr1::mailbox::{self, MAX_VALUES, ttl};
 use zwiebel_proto::zr1::witness::{self, MAX_LOG, Witness};
 
 use super::rows::{Status, kind};
-use super::{HOUR_MS, MINUTE_MS, Manager, Moment};
+use super::{Delete, HOUR_MS, MINUTE_MS, Manager, Moment};
 
 /// Starts that follow each other faster share a witness.
 const BUMP_MS: u64 = 10 * MINUTE_MS;
@@ -31,10 +31,23 @@ impl Manager {
             blobs.iter().take(MAX_VALUES * 32).filter_map(|blob| witness::open(&device.keys, blob)).collect();
         let smallest = self.witnesses.log.iter().map(|(incarnation, _)| *incarnation).min().unwrap_or(0);
         let known = |seen: &Witness| self.witnesses.log.contains(&(seen.incarnation, seen.nonce));
+        self.live.old_witnesses = blobs
+            .iter()
+            .filter(|blob| witness::open(&device.keys, blob).is_some_and(|seen| known(&seen)))
+            .cloned()
+            .collect();
         let alarm = remote.iter().any(|seen| seen.incarnation >= smallest && !known(seen));
         self.live.witness_checked = true;
         if alarm {
+            let since = self.knew_until(m.now_ms);
             self.renew(true, m);
+            if let Some(device) = &mut self.device {
+                device.row.lost_since_ms = since;
+                if !device.row.hello.contains(&self.own) {
+                    device.row.hello.push(self.own); // siblings, too, have sent what is gone
+                }
+            }
+            self.save_device();
         } else if m.now_ms.saturating_sub(self.witnesses.bumped_ms) >= BUMP_MS || remote.is_empty() {
             self.bump_witness(m);
         }
@@ -55,7 +68,15 @@ impl Manager {
         self.witnesses.bumped_ms = m.now_ms;
         let row = self.witnesses.clone();
         self.put(vec![kind::WITNESSES], &row);
-        self.store(self.own, mailbox::WITNESSES, ttl::OWNED, blob);
+        let number = self.store(self.own, mailbox::WITNESSES, ttl::OWNED, blob);
+        self.live.witness_store = Some(number);
+    }
+
+    /// The newest witness is where it belongs: those before it say nothing any more.
+    pub(super) fn forget_old_witnesses(&mut self) {
+        self.live.witness_store = None;
+        let old = std::mem::take(&mut self.live.old_witnesses);
+        self.step.deletes.extend(old.into_iter().map(|data| Delete { namespace: mailbox::WITNESSES, data }));
     }
 
     /// Everything that is due by time.
@@ -64,6 +85,7 @@ impl Manager {
         if !matches!(status, Some(Status::New | Status::Listed | Status::Dropped)) {
             return;
         }
+        self.mind_the_clock(m);
         self.tend_own_reads(m.now_ms);
         if status == Some(Status::Dropped) {
             return;
@@ -78,6 +100,9 @@ impl Manager {
             self.tend_sessions(m.now_ms);
             self.tend_leftovers(m.now_ms);
             self.tend_outbox(m.now_ms);
+            if m.now_ms % HOUR_MS < TEND_MS {
+                self.retry_inits(m);
+            }
         }
         if m.now_ms % HOUR_MS < TEND_MS {
             self.tend_taken(m.now_ms);

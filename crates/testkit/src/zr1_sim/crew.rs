@@ -1,0 +1,471 @@
+//! The devices of a simulation and what can happen to them. Tests use it to play exact scenes; [`super::history`] plays
+//! random ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use zwiebel_crypto::handshake::DeviceId;
+use zwiebel_engine::zr1::{Event, Manager, Moment, Published, Step, Store};
+use zwiebel_proto::account::Account;
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::zr1::mailbox::{self, Mailbox};
+
+use super::swarm::{Blob, Swarm};
+use super::{DAY_MS, Faults, MINUTE_MS};
+use crate::rng::seeded;
+
+const BEGINNING_MS: u64 = 1_800_000_000_000;
+/// Delays of mail while things go wrong.
+const SLOW_MAIL_MS: u64 = 40 * MINUTE_MS;
+/// Delays of lists, if they are late.
+const LATE_LIST_MS: u64 = 8 * 60 * MINUTE_MS;
+
+/// What a device would find after a restart.
+#[derive(Clone, Default)]
+pub struct Disk {
+    /// The manager's rows.
+    pub rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Stores no swarm has confirmed.
+    pub stores: Vec<Store>,
+    pub(super) seen: BTreeSet<u64>,
+    /// Messages it shows: from whom, and their names.
+    pub history: Vec<(AccountId, [u8; 16])>,
+}
+
+/// A device.
+pub struct Device {
+    /// Its account's number.
+    pub account: usize,
+    /// Its session manager.
+    pub manager: Manager,
+    /// What a restart finds.
+    pub disk: Disk,
+    /// Everything that was ever shown or filed on it, put back or not.
+    pub events: Vec<Event>,
+    /// It is switched off.
+    pub away: bool,
+    pub(super) snapshots: Vec<(u64, Disk)>,
+    pub(super) skew_ms: i64,
+    /// It was put back or is a restored one: it need not have what came before.
+    pub(super) since_ms: u64,
+    pub(super) resets: u64,
+    /// To be revoked once this one is listed.
+    replaces: Option<DeviceId>,
+}
+
+/// A message somebody wrote.
+pub(super) struct Written {
+    pub(super) id: [u8; 16],
+    pub(super) from: usize,
+    pub(super) device: usize,
+    pub(super) to: usize,
+    pub(super) at_ms: u64,
+    pub(super) acked: bool,
+    /// The sender was erased or put back before anybody acknowledged it.
+    pub(super) forgotten: bool,
+}
+
+/// Two accounts, their devices, their swarms.
+pub struct Sim {
+    pub(super) faults: Faults,
+    pub(super) rng: StdRng,
+    /// The true time.
+    pub now_ms: u64,
+    /// Nothing goes wrong by chance.
+    pub(super) calm: bool,
+    /// The program of this device dies at the so-many-th place where it can.
+    pub dies: Option<(usize, u32)>,
+    /// The words of the accounts.
+    pub seeds: Vec<[u8; 16]>,
+    /// The accounts.
+    pub ids: Vec<AccountId>,
+    /// What is stored.
+    pub swarm: Swarm,
+    /// All devices; those of account 0 first.
+    pub devices: Vec<Device>,
+    pub(super) written: Vec<Written>,
+    pub(super) happened: u64,
+}
+
+impl Sim {
+    /// Two accounts with so many devices each, one joining after the other, in peace.
+    #[must_use]
+    pub fn new(seed: u64, devices: [usize; 2], faults: Faults) -> Self {
+        let mut rng = seeded(seed);
+        let seeds: Vec<[u8; 16]> = (0..2).map(|_| rng.random()).collect();
+        let ids = seeds.iter().map(|seed| Account::from_seed16(*seed).id()).collect();
+        let mut sim = Self {
+            faults,
+            rng,
+            now_ms: BEGINNING_MS,
+            calm: true,
+            dies: None,
+            seeds,
+            ids,
+            swarm: Swarm::default(),
+            devices: Vec::new(),
+            written: Vec::new(),
+            happened: 0,
+        };
+        for (account, count) in devices.into_iter().enumerate() {
+            for n in 0..count {
+                sim.add_device(account, n > 0);
+                sim.pass(20, 2 * MINUTE_MS);
+            }
+        }
+        sim
+    }
+
+    /// A new device of an account, made from the words if there is one already.
+    pub fn add_device(&mut self, account: usize, restored: bool) -> usize {
+        let mut manager = Manager::load(self.seeds[account], std::iter::empty()).expect("nothing to read");
+        let mut m = Moment { now_ms: self.now_ms, rng: &mut self.rng };
+        manager.set_up("device", restored, true, &mut m);
+        for other in self.ids.iter().filter(|id| **id != self.ids[account]) {
+            manager.set_contact(*other, true, false);
+        }
+        let skew = self.faults.skew_ms;
+        let skew_ms = if skew == 0 { 0 } else { self.rng.random_range(-skew..=skew) };
+        self.devices.push(Device {
+            account,
+            manager,
+            disk: Disk::default(),
+            events: Vec::new(),
+            away: false,
+            snapshots: Vec::new(),
+            skew_ms,
+            since_ms: self.now_ms,
+            resets: 0,
+            replaces: None,
+        });
+        let last = self.devices.len() - 1;
+        self.carry_out(last);
+        last
+    }
+
+    pub(super) fn chance(&mut self, percent: u32) -> bool {
+        !self.calm && percent > 0 && self.rng.random_range(0..100) < percent
+    }
+
+    /// Whether a device's program dies here, by chance or because a test says so.
+    fn dies_here(&mut self, device: usize, percent: u32) -> bool {
+        if let Some((victim, left)) = &mut self.dies
+            && *victim == device
+        {
+            if *left == 0 {
+                self.dies = None;
+                self.restart(device);
+                return true;
+            }
+            *left -= 1;
+        }
+        let dies = self.chance(percent);
+        if dies {
+            self.happened += 1;
+            self.restart(device);
+        }
+        dies
+    }
+
+    /// Sets a device's clock so far ahead of the true time.
+    pub fn set_clock(&mut self, device: usize, ahead_ms: i64) {
+        self.devices[device].skew_ms = ahead_ms;
+    }
+
+    fn time_of(&self, device: usize) -> u64 {
+        self.now_ms.saturating_add_signed(self.devices[device].skew_ms)
+    }
+
+    fn with<R>(&mut self, device: usize, call: impl FnOnce(&mut Manager, &mut Moment<'_>) -> R) -> R {
+        let now_ms = self.time_of(device);
+        let mut m = Moment { now_ms, rng: &mut self.rng };
+        call(&mut self.devices[device].manager, &mut m)
+    }
+
+    /// Calls the manager of a device with its time, commits, and does what follows.
+    pub fn act<R>(&mut self, device: usize, call: impl FnOnce(&mut Manager, &mut Moment<'_>) -> R) -> R {
+        let result = self.with(device, call);
+        self.carry_out(device);
+        result
+    }
+
+    /// Erases a device; a new one from the words takes its place and has the old one revoked.
+    pub fn restore(&mut self, device: usize) {
+        let old = self.devices[device].manager.device_id();
+        let account = self.devices[device].account;
+        let resets = self.devices[device].resets + self.devices[device].manager.begun().1;
+        for written in self.written.iter_mut().filter(|w| w.device == device && !w.acked) {
+            written.forgotten = true;
+        }
+        self.add_device(account, true);
+        let mut new = self.devices.pop().expect("just added");
+        new.replaces = old;
+        // What was acknowledged meanwhile is not repeated to a device nobody vouched for (5.5).
+        new.since_ms = self.now_ms + DAY_MS;
+        new.resets = resets;
+        let others: Vec<AccountId> =
+            self.ids.iter().enumerate().filter(|(n, _)| *n != account).map(|(_, id)| *id).collect();
+        new.manager.greet(others);
+        self.devices[device] = new;
+        self.carry_out(device);
+    }
+
+    /// Puts a device back to an earlier state of its disk.
+    pub fn put_back(&mut self, device: usize, disk: Disk, of_ms: u64) {
+        self.devices[device].disk = disk;
+        self.devices[device].since_ms = self.now_ms;
+        for written in self.written.iter_mut().filter(|w| w.device == device && w.at_ms >= of_ms && !w.acked) {
+            written.forgotten = true;
+        }
+        self.restart(device);
+    }
+
+    /// The program dies: what counts is the disk.
+    pub fn restart(&mut self, device: usize) {
+        let now_ms = self.time_of(device);
+        let entry = &mut self.devices[device];
+        entry.resets += entry.manager.begun().1;
+        let rows = entry.disk.rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
+        entry.manager = Manager::load(self.seeds[entry.account], rows).expect("rows come back");
+        let mut m = Moment { now_ms, rng: &mut self.rng };
+        entry.manager.start(&mut m);
+    }
+
+    /// Commits a step and does what follows. `false`: the program died on the way.
+    fn carry_out(&mut self, device: usize) -> bool {
+        let step = self.devices[device].manager.take_step();
+        let percent = self.faults.crashes;
+        if self.dies_here(device, percent) {
+            return false;
+        }
+        self.commit(device, step);
+        !self.dies_here(device, percent) && self.flush(device)
+    }
+
+    fn commit(&mut self, device: usize, step: Step) {
+        let own = self.ids[self.devices[device].account];
+        let disk = &mut self.devices[device].disk;
+        for (key, value) in step.rows {
+            match value {
+                Some(value) => disk.rows.insert(key, value),
+                None => disk.rows.remove(&key),
+            };
+        }
+        disk.stores.extend(step.stores);
+        for delete in step.deletes {
+            self.swarm.delete(&own, delete.namespace, &delete.data);
+        }
+        // What goes out as v1 reaches every device of the account; its way is not what is simulated.
+        let mut plain = Vec::new();
+        for event in &step.events {
+            match event {
+                Event::Message { from, id, .. } => disk.history.push((*from, *id)),
+                Event::Fallback { to, id, .. } => plain.push((*to, *id)),
+                Event::Delivered { id, .. } => {
+                    self.written.iter_mut().filter(|w| w.id == *id).for_each(|w| w.acked = true);
+                }
+                _ => {}
+            }
+        }
+        self.devices[device].events.extend(step.events);
+        for (to, id) in plain {
+            for device in self.devices.iter_mut().filter(|device| self.ids[device.account] == to) {
+                device.disk.history.push((own, id));
+            }
+        }
+    }
+
+    /// Stores what is on the disk to be stored.
+    fn flush(&mut self, device: usize) -> bool {
+        while let Some(store) = self.devices[device].disk.stores.first().cloned() {
+            let number = store.number;
+            self.put(&store);
+            if self.dies_here(device, self.faults.crashes / 2) {
+                return false;
+            }
+            self.devices[device].disk.stores.remove(0);
+            self.devices[device].manager.stored(number);
+            let step = self.devices[device].manager.take_step();
+            self.commit(device, step);
+        }
+        true
+    }
+
+    fn put(&mut self, store: &Store) {
+        if self.chance(self.faults.lost) {
+            self.happened += 1;
+            return;
+        }
+        let copies = if self.chance(5) { 2 } else { 1 };
+        let outbox = store.namespace < 0;
+        for _ in 0..copies {
+            let delay = match (self.calm, outbox) {
+                (true, _) => 0,
+                (false, false) => self.rng.random_range(0..SLOW_MAIL_MS),
+                (false, true) if self.chance(self.faults.late_lists) => {
+                    self.happened += 1;
+                    self.rng.random_range(0..LATE_LIST_MS)
+                }
+                (false, true) => 0,
+            };
+            self.swarm.put(store, self.now_ms, delay, copies == 2);
+        }
+    }
+
+    /// What nodes give of an outbox.
+    fn outbox(&mut self, owner: &AccountId, namespace: i16) -> Vec<Vec<u8>> {
+        let equivocates = self.chance(self.faults.equivocation);
+        let mut there = self.swarm.outbox(owner, namespace, self.now_ms);
+        if equivocates {
+            self.happened += 1;
+            there.pop();
+            if self.rng.random_range(0..2) == 0 {
+                there.clear();
+            }
+        }
+        there.split_off(there.len().saturating_sub(1))
+    }
+
+    /// What is published, as so many nodes say.
+    fn published(&mut self, owner: &AccountId, nodes: u8) -> Published {
+        let mut answer = Published { nodes, ..Published::default() };
+        for _ in 0..nodes {
+            answer.manifests.extend(self.outbox(owner, mailbox::MANIFEST));
+            for namespace in (0..8).filter_map(mailbox::bundle_namespace) {
+                answer.bundles.extend(self.outbox(owner, namespace));
+            }
+        }
+        answer
+    }
+
+    fn fetch(&mut self, device: usize) {
+        let now = self.time_of(device);
+        for wanted in self.devices[device].manager.wanted(now) {
+            let answer = self.published(&wanted.owner, wanted.nodes);
+            self.with(device, |manager, m| manager.fetched(wanted.owner, answer, m));
+            if !self.carry_out(device) {
+                return;
+            }
+        }
+        if self.devices[device].manager.wants_witnesses() {
+            let own = self.devices[device].manager.own_id();
+            let mut there = self.swarm.outbox(&own, mailbox::WITNESSES, self.now_ms);
+            if self.faults.blind {
+                there.clear();
+            }
+            if self.chance(self.faults.withheld) {
+                there.retain(|_| self.rng.random_range(0..2) == 0);
+            }
+            self.act(device, |manager, m| manager.witnesses_read(&there, m));
+        }
+    }
+
+    /// Two devices read the own list at the same moment, and answer it, before either sees what the other makes of it.
+    pub fn race(&mut self, devices: [usize; 2]) {
+        let read = devices.map(|device| {
+            let own = self.devices[device].manager.own_id();
+            (device, own, self.published(&own, 3))
+        });
+        for (device, own, answer) in read {
+            self.with(device, |manager, m| manager.fetched(own, answer, m));
+        }
+        for device in devices {
+            self.carry_out(device);
+        }
+    }
+
+    fn poll(&mut self, device: usize) {
+        let own = self.devices[device].manager.own_id();
+        self.devices[device].manager.poll_begins();
+        for (namespace, from) in [(mailbox::FROM_OTHERS, Mailbox::Others), (mailbox::OWN_DEVICES, Mailbox::OwnDevices)]
+        {
+            let mut new = self.swarm.mailbox(&own, namespace, self.now_ms, &self.devices[device].disk.seen);
+            let withheld = self.faults.withheld;
+            new.retain(|_| !self.chance(withheld));
+            while !new.is_empty() {
+                let at = self.rng.random_range(0..new.len());
+                let some: Vec<Blob> = new.drain(at..(at + 5).min(new.len())).collect();
+                for blob in &some {
+                    self.with(device, |manager, m| manager.receive(from, &blob.data, m));
+                }
+                // The places in the mailbox are part of the commit; a crash before it forgets both.
+                let before = self.devices[device].disk.seen.clone();
+                self.devices[device].disk.seen.extend(some.iter().map(|blob| blob.number));
+                let step = self.devices[device].manager.take_step();
+                let after = std::mem::replace(&mut self.devices[device].disk.seen, before);
+                if self.dies_here(device, self.faults.crashes) {
+                    return;
+                }
+                self.devices[device].disk.seen = after;
+                self.commit(device, step);
+                if !self.flush(device) {
+                    return;
+                }
+            }
+        }
+        let now = self.time_of(device);
+        self.act(device, |manager, _| manager.drained(now, now));
+    }
+
+    /// Time passes; every device looks after its things at each step.
+    pub fn pass(&mut self, steps: u32, step_ms: u64) {
+        for _ in 0..steps {
+            self.now_ms += step_ms.max(1);
+            for device in 0..self.devices.len() {
+                if !self.devices[device].away {
+                    self.look_after(device);
+                }
+            }
+        }
+        self.swarm.expire(self.now_ms);
+    }
+
+    fn look_after(&mut self, device: usize) {
+        self.fetch(device);
+        self.poll(device);
+        self.act(device, |manager, m| manager.tick(m));
+        self.fetch(device);
+        let replaces = self.devices[device].replaces;
+        if let Some(old) = replaces {
+            let manager = &self.devices[device].manager;
+            let id = manager.device_id();
+            let listed =
+                manager.devices(&manager.own_id(), self.now_ms).iter().any(|view| Some(DeviceId(view.id)) == id);
+            if listed {
+                self.devices[device].replaces = None;
+                self.act(device, |manager, m| manager.revoke(old, m));
+            }
+        }
+    }
+
+    /// A device writes to the other account.
+    pub fn write_from(&mut self, device: usize) -> [u8; 16] {
+        let from = self.devices[device].account;
+        let to = 1 - from;
+        let id: [u8; 16] = self.rng.random();
+        let recipient = self.ids[to];
+        self.with(device, |manager, m| manager.send(recipient, id, vec![7; 40], m));
+        let step = self.devices[device].manager.take_step();
+        if self.dies_here(device, self.faults.crashes) {
+            return id; // before the commit: it is still a draft
+        }
+        let at_ms = self.now_ms;
+        self.written.push(Written { id, from, device, to, at_ms, acked: false, forgotten: false });
+        self.commit(device, step);
+        self.flush(device);
+        id
+    }
+
+    /// Whether a device shows a message.
+    #[must_use]
+    pub fn has(&self, device: usize, id: &[u8; 16]) -> bool {
+        self.devices[device].disk.history.iter().any(|(_, shown)| shown == id)
+    }
+
+    /// Whether a device of the recipient has acknowledged a message.
+    #[must_use]
+    pub fn is_acked(&self, id: &[u8; 16]) -> bool {
+        self.written.iter().any(|written| written.id == *id && written.acked)
+    }
+}
