@@ -23,9 +23,13 @@ pub mod reply_open;
 mod shell;
 pub mod storage_response;
 pub mod zr1_blobs;
+pub mod zr1_bundle;
 pub mod zr1_container;
+pub mod zr1_content;
 pub mod zr1_deliver;
 pub mod zr1_init;
+pub mod zr1_link;
+pub mod zr1_manifest;
 pub mod zr1_rows;
 mod zr1_support;
 
@@ -52,8 +56,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("reply_open", reply_open::run),
     ("storage_response", storage_response::run),
     ("zr1_blobs", zr1_blobs::run),
+    ("zr1_bundle", zr1_bundle::run),
     ("zr1_container", zr1_container::run),
+    ("zr1_content", zr1_content::run),
     ("zr1_deliver", zr1_deliver::run),
     ("zr1_init", zr1_init::run),
+    ("zr1_link", zr1_link::run),
+    ("zr1_manifest", zr1_manifest::run),
     ("zr1_rows", zr1_rows::run),
 ];

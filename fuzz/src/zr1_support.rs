@@ -6,11 +6,25 @@ use rand_core::{TryCryptoRng, TryRng};
 use zwiebel_crypto::handshake::{
     Certificate, DeviceKeys, InitBlock, Initiator, Origin, PeerDevice, Prekey, Reason, Responder, Statement, initiate,
 };
+use zwiebel_crypto::kdf::{ZERO_SALT, hkdf};
 use zwiebel_crypto::keys::Ed25519Secret;
 use zwiebel_crypto::ratchet::{Bind, Parts, Session, Trust};
 use zwiebel_crypto::secret::Secret;
 
 pub(crate) const NOW: u64 = 1_700_000_000_000;
+
+/// No signature at all: its scalar is too large, which costs nothing to see.
+pub(crate) const NO_SIGNATURE: [u8; 64] = [0xff; 64];
+
+/// Whether an input is one of `n`, by its bytes, so that the same input always does the same.
+pub(crate) fn one_in(n: u32, bytes: &[u8]) -> bool {
+    bytes.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte))) % n == 0
+}
+
+/// A key that only holders of the words have.
+pub(crate) fn account_key(account: &Ed25519Secret, label: &[u8]) -> [u8; 32] {
+    *hkdf::<32, 32>(&ZERO_SALT, &[account.seed()], &[label]).expose()
+}
 
 /// Counts: good enough for fuzzing, and the same every time.
 pub(crate) struct Counter(pub(crate) u64);

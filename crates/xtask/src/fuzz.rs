@@ -36,15 +36,21 @@ pub(crate) fn fuzz(args: &[String]) -> Result<bool> {
         Some(target) => vec![target.clone()],
         None => targets()?,
     };
-    libfuzzer("build", &[])?;
+    // The service node's targets bring half a server along.
+    let features =
+        if targets.iter().any(|target| target.starts_with("node_")) { "libfuzzer,node" } else { "libfuzzer" };
+    match targets.as_slice() {
+        [one] => libfuzzer("build", features, &[one])?,
+        _ => libfuzzer("build", features, &[])?,
+    }
     let mut broken = Vec::new();
     for target in &targets {
         println!("\n{target}: {runs} runs");
         let seeds = format!("seeds/{target}");
         let corpus = format!("corpus/{target}");
         fs::create_dir_all(root().join("fuzz").join(&corpus))?;
-        if libfuzzer("run", &[target, &corpus, &seeds, "--", &format!("-runs={runs}"), "-print_final_stats=1"]).is_err()
-        {
+        let run = [target, corpus.as_str(), &seeds, "--", &format!("-runs={runs}"), "-print_final_stats=1"];
+        if libfuzzer("run", features, &run).is_err() {
             broken.push(target.as_str());
         }
     }
@@ -68,7 +74,7 @@ fn count(output: &str) -> Counts {
 }
 
 /// cargo-fuzz. Without address sanitizer: the code has no `unsafe`, and runs several times as fast.
-fn libfuzzer(what: &str, args: &[&str]) -> Result<()> {
+fn libfuzzer(what: &str, features: &str, args: &[&str]) -> Result<()> {
     let rustup = find("rustup").context("rustup is needed to choose the nightly toolchain")?;
     let mut fuzz = Command::new(rustup);
     fuzz.args(["run", "nightly"]).arg(tools::fuzz()?).args([
@@ -77,7 +83,7 @@ fn libfuzzer(what: &str, args: &[&str]) -> Result<()> {
         "--sanitizer",
         "none",
         "--features",
-        "libfuzzer",
+        features,
     ]);
     fuzz.args(args).current_dir(root().join("fuzz"));
     for name in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "CARGO_TARGET_DIR"] {
