@@ -39,15 +39,14 @@ pub(crate) fn build_app(build: Build) -> Result<PathBuf> {
     Ok(root().join("dist"))
 }
 
-/// What panics call the source files. Otherwise the download would name the folders of whoever built it, and two builds of
-/// the same sources would differ. Cargo adds this to the flags in `.cargo/config.toml`.
+/// What panics call the source files of libraries (ours are relative anyway). Otherwise the download would name the folders of
+/// whoever built it, and two builds of the same sources would differ. Cargo adds this to the flags in `.cargo/config.toml`.
 fn remapped() -> Result<String> {
     let cargo = match std::env::var_os("CARGO_HOME") {
         Some(home) => PathBuf::from(home),
         None => PathBuf::from(std::env::var_os("HOME").context("neither CARGO_HOME nor HOME is set")?).join(".cargo"),
     };
-    let crates = cargo.join("registry/src");
-    Ok(format!("--remap-path-prefix={}=crates --remap-path-prefix={}=zwiebel", crates.display(), root().display()))
+    Ok(format!("--remap-path-prefix={}=crates", cargo.join("registry/src").display()))
 }
 
 /// The native programs as built for use.
