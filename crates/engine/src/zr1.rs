@@ -141,6 +141,7 @@ struct Live {
     /// Stores of the own outbox, not to be doubled while they fly.
     publishing: BTreeMap<u64, i16>,
     next_tend_ms: u64,
+    next_hourly_ms: u64,
     greeted_ms: u64,
     /// The store of the newest witness, and what the swarm may forget once it is confirmed.
     witness_store: Option<u64>,

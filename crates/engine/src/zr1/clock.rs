@@ -33,6 +33,7 @@ impl Manager {
         self.mind_people(now);
         self.mind_messages(now);
         self.live.next_tend_ms = 0;
+        self.live.next_hourly_ms = 0;
         self.live.greeted_ms = 0;
         self.live.read_back.clear();
         self.live.hinted.clear();

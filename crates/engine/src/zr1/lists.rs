@@ -7,6 +7,7 @@ use zwiebel_proto::zr1::mailbox::{self, ttl};
 use zwiebel_proto::zr1::manifest::{
     DeviceEntry, Draft, MAX_REVOKED, Manifest, Mode, REPUBLISH_AFTER_MS, Revocation, RevocationReason, endorse, merge,
 };
+use zwiebel_proto::zr1::sort_short;
 use zwiebel_proto::zr1::sticky::{StickyEntry, StickySet, StickyState};
 
 use super::rows::{Standing, Status};
@@ -52,7 +53,7 @@ impl Manager {
             .take(mailbox::MAX_VALUES)
             .filter_map(|blob| Some((Manifest::verify(blob, &self.own, now).ok()?, blob.clone())))
             .collect();
-        found.sort_by_key(|(list, _)| (list.seq, *list.hash()));
+        sort_short(&mut found, |(list, _)| (list.seq, *list.hash()));
         let newest_there = found.last().map(|(list, _)| *list.hash());
         let ours = self.own_list().cloned();
         for (list, blob) in found {
@@ -210,7 +211,7 @@ impl Manager {
             return;
         };
         draft.devices.push(DeviceEntry { slot, ..entry });
-        draft.devices.sort_by_key(|entry| entry.slot);
+        sort_short(&mut draft.devices, |entry| entry.slot);
         self.sign_list(&draft, seq, m);
     }
 
@@ -382,7 +383,7 @@ fn revoke_in(draft: &mut Draft, device: DeviceId, reason: RevocationReason, now:
     if draft.revocation(&device).is_none() {
         draft.revoked.push(Revocation { device, revoked_at_ms: now, reason });
     }
-    draft.revoked.sort_by_key(|revocation| (revocation.revoked_at_ms, revocation.device));
+    sort_short(&mut draft.revoked, |revocation| (revocation.revoked_at_ms, revocation.device));
     let excess = draft.revoked.len().saturating_sub(MAX_REVOKED);
     draft.revoked.drain(..excess);
 }

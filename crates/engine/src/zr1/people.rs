@@ -9,6 +9,7 @@ use zwiebel_proto::zr1::mailbox::{MAX_DEVICES, MAX_VALUES};
 use zwiebel_proto::zr1::manifest::{
     Manifest, Mode, OLD_AT_FIRST_CONTACT_MS, RevocationReason, Standing as Vouched, judge,
 };
+use zwiebel_proto::zr1::sort_short;
 
 use super::event::Protection;
 use super::rows::{Device, PersonRow, Standing, Status};
@@ -105,7 +106,7 @@ impl Manager {
             .filter_map(|blob| Some((Manifest::verify(blob, &owner, now).ok()?, blob)))
             .filter(|(list, _)| pinned.is_none_or(|key| key == list.account.0))
             .collect();
-        found.sort_by_key(|(list, _)| (list.seq, *list.hash()));
+        sort_short(&mut found, |(list, _)| (list.seq, *list.hash()));
         let Some((list, blob)) = found.last() else {
             self.nothing_published(owner, asked, now);
             return;

@@ -522,7 +522,7 @@ impl Manager {
                 (heard.map(|(_, peer)| peer.heard_ms).max().unwrap_or(0), *account)
             })
             .collect();
-        contacts.sort_by_key(|(heard, account)| (std::cmp::Reverse(*heard), *account));
+        contacts.sort_unstable_by_key(|(heard, account)| (std::cmp::Reverse(*heard), *account));
         contacts.into_iter().map(|(_, account)| account).collect()
     }
 

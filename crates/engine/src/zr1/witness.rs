@@ -100,12 +100,11 @@ impl Manager {
             self.tend_sessions(m.now_ms);
             self.tend_leftovers(m.now_ms);
             self.tend_outbox(m.now_ms);
-            if m.now_ms % HOUR_MS < TEND_MS {
-                self.retry_inits(m);
-            }
         }
-        if m.now_ms % HOUR_MS < TEND_MS {
+        if m.now_ms >= self.live.next_hourly_ms {
+            self.live.next_hourly_ms = m.now_ms.saturating_add(HOUR_MS);
             self.tend_taken(m.now_ms);
+            self.retry_inits(m);
         }
         self.tend_hello(m);
         self.pump(m);

@@ -266,10 +266,12 @@ impl Draft {
         let slots: Vec<u8> = self.devices.iter().map(|entry| entry.slot).collect();
         let ascending = slots.is_sorted_by(|a, b| a < b) && slots.iter().all(|slot| usize::from(*slot) < MAX_DEVICES);
         let revoked: Vec<_> = self.revoked.iter().map(|revocation| revocation.device).collect();
-        let single = distinct(self.devices.iter().map(|entry| entry.public.id()).collect())
-            && distinct(self.devices.iter().map(|entry| entry.public.dsk).collect())
-            && distinct(self.devices.iter().map(|entry| entry.public.dik).collect())
-            && distinct(revoked);
+        let of = |entry: &DeviceEntry| entry.public;
+        let public: Vec<DevicePublic> = self.devices.iter().map(of).collect();
+        let single = distinct(&public.iter().map(DevicePublic::id).collect::<Vec<_>>())
+            && distinct(&public.iter().map(|device| device.dsk).collect::<Vec<_>>())
+            && distinct(&public.iter().map(|device| device.dik).collect::<Vec<_>>())
+            && distinct(&revoked);
         let canonical = self.devices.iter().all(|entry| entry.public.dik.is_canonical());
         let fits = self.devices.len() <= MAX_DEVICES && self.revoked.len() <= MAX_REVOKED;
         if ascending && single && canonical && fits { Ok(()) } else { Err(BlobError::Invalid) }
@@ -350,9 +352,8 @@ impl RevocationReason {
     }
 }
 
-fn distinct<T: Ord>(mut values: Vec<T>) -> bool {
-    values.sort_unstable();
-    values.is_sorted_by(|a, b| a < b)
+fn distinct<T: PartialEq>(values: &[T]) -> bool {
+    values.iter().enumerate().all(|(at, value)| !values.iter().take(at).any(|earlier| earlier == value))
 }
 
 impl fmt::Debug for Manifest {

@@ -13,6 +13,7 @@ use zwiebel_crypto::labels;
 use zwiebel_crypto::reader::{Reader, WrongLength};
 use zwiebel_crypto::secret::Secret;
 
+use super::sort_short;
 use crate::account_id::AccountId;
 
 /// How a scanned code begins.
@@ -25,15 +26,15 @@ const VERSION: u8 = 1;
 /// The 60 digits both sides see, in groups of five.
 #[must_use]
 pub fn safety_number(ours: (&AccountId, &[DeviceId]), theirs: (&AccountId, &[DeviceId])) -> String {
-    let mut halves = [thirty_digits(ours.0, ours.1), thirty_digits(theirs.0, theirs.1)];
-    halves.sort_unstable();
+    let (ours, theirs) = (thirty_digits(ours.0, ours.1), thirty_digits(theirs.0, theirs.1));
+    let halves = if ours <= theirs { [ours, theirs] } else { [theirs, ours] };
     halves.concat().join(" ")
 }
 
 /// One side: six groups of five digits.
 fn thirty_digits(account: &AccountId, devices: &[DeviceId]) -> Vec<String> {
     let mut ids: Vec<_> = devices.iter().map(|device| device.0).collect();
-    ids.sort_unstable();
+    sort_short(&mut ids, |id| *id);
     let start = [labels::FINGERPRINT, &account.to_bytes(), &digest(&[&ids.concat()])].concat();
     let hash = (1..ITERATIONS).fold(sha512(&start), |hash, _| sha512(&hash));
     let group = |bytes: &[u8]| bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)) % 100_000;

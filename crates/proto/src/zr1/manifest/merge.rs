@@ -13,6 +13,7 @@ use zwiebel_crypto::handshake::DeviceId;
 use super::{
     DeviceEntry, Draft, MAX_DEVICES, MAX_REVOKED, Manifest, REVOCATION_KEPT_MS, Revocation, RevocationReason, SEQ_LIMIT,
 };
+use crate::zr1::sort_short;
 
 /// Lists that cannot be joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -87,7 +88,7 @@ fn left_out(devices: &BTreeMap<DeviceId, DeviceEntry>) -> Option<DeviceId> {
 /// Devices by slot. Of two in one slot the one added later moves to the lowest free one.
 fn into_slots(devices: BTreeMap<DeviceId, DeviceEntry>) -> Vec<DeviceEntry> {
     let mut by_age: Vec<(DeviceId, DeviceEntry)> = devices.into_iter().collect();
-    by_age.sort_by_key(|(id, entry)| (entry.added_at_ms, *id));
+    sort_short(&mut by_age, |(id, entry)| (entry.added_at_ms, *id));
     let mut placed: BTreeMap<u8, DeviceEntry> = BTreeMap::new();
     let mut moving = Vec::new();
     for (_, entry) in by_age {
@@ -111,8 +112,8 @@ fn into_slots(devices: BTreeMap<DeviceId, DeviceEntry>) -> Vec<DeviceEntry> {
 fn newest(revoked: BTreeMap<DeviceId, Revocation>, now_ms: u64) -> Vec<Revocation> {
     let mut list: Vec<Revocation> = revoked.into_values().collect();
     list.retain(|revocation| now_ms.saturating_sub(revocation.revoked_at_ms) <= REVOCATION_KEPT_MS);
-    list.sort_by_key(|revocation| (std::cmp::Reverse(revocation.revoked_at_ms), revocation.device));
+    sort_short(&mut list, |revocation| (std::cmp::Reverse(revocation.revoked_at_ms), revocation.device));
     list.truncate(MAX_REVOKED);
-    list.sort_by_key(|revocation| (revocation.revoked_at_ms, revocation.device));
+    sort_short(&mut list, |revocation| (revocation.revoked_at_ms, revocation.device));
     list
 }

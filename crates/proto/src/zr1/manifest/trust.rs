@@ -7,6 +7,7 @@ use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_crypto::labels;
 
 use super::{DeviceEntry, Manifest, RevocationReason};
+use crate::zr1::sort_short;
 
 /// How a device of a list came into it, as far as signatures show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub fn judge(new: &Manifest, before: Option<&Manifest>) -> Vec<(DeviceId, Standi
     let mut endorsed: BTreeMap<DeviceId, DeviceId> = BTreeMap::new();
 
     let mut open: Vec<_> = entries.iter().filter(|(id, _)| !known.contains(id)).copied().collect();
-    open.sort_by_key(|(id, entry)| (entry.added_at_ms, *id));
+    sort_short(&mut open, |(id, entry)| (entry.added_at_ms, *id));
     // Chains of endorsements: each round settles at least one device or ends.
     loop {
         let found = open.iter().position(|(_, entry)| vouches(new, &vouching, &renewed, entry));
