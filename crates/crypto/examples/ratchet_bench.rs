@@ -61,11 +61,11 @@ impl Olm {
             b.decrypt(&encrypt(&mut a)).expect("opens");
         };
         [
-            clock.best(50, || (), |()| outbound(&self.alice, &self.bob, self.key)),
-            clock.best(50, || copy_account(&self.bob), |mut bob| inbound(&mut bob, &self.alice, &self.first)),
-            clock.best(500, || copy(&self.a), |mut from| encrypt(&mut from)),
-            clock.best(500, || copy(&to), |mut to| to.decrypt(&second).expect("opens")),
-            clock.best(50, || (copy(&self.a), copy(&self.b)), round_trip),
+            clock.best(8, || (), |()| outbound(&self.alice, &self.bob, self.key)),
+            clock.best(8, || copy_account(&self.bob), |mut bob| inbound(&mut bob, &self.alice, &self.first)),
+            clock.best(250, || copy(&self.a), |mut from| encrypt(&mut from)),
+            clock.best(250, || copy(&to), |mut to| to.decrypt(&second).expect("opens")),
+            clock.best(8, || (copy(&self.a), copy(&self.b)), round_trip),
         ]
     }
 }

@@ -26,9 +26,13 @@ fn main() -> ExitCode {
         match &only {
             None => t = histories(1, count, messages, faults),
             Some(_) => (1..=count).for_each(|seed| {
-                let one = Sim::random(seed, faults).run(messages);
+                let mut sim = Sim::random(seed, faults);
+                let one = sim.run(messages);
                 if (one.lost, one.missing, one.twice, one.late_resets) != (0, 0, 0, 0) || one.agreeing != one.pairs {
                     println!("seed {seed}: {one:?}");
+                    for (at, by, missing_on) in sim.left_out() {
+                        println!("  after {} min, by device {by}, missing on device {missing_on}", at / 60_000);
+                    }
                 }
                 t.add(&one);
             }),

@@ -20,19 +20,19 @@ pub fn figures(micros: &dyn Fn() -> f64, rng: &mut impl CryptoRng) -> Vec<Figure
     let clock = Clock(micros);
     let (a, b) = (Side::a(), Side::b());
     let (live_a, live_b) = settled(rng);
-    let initiate = clock.best(50, || (), |()| a.initiate(&b, rng));
+    let initiate = clock.best(8, || (), |()| a.initiate(&b, rng));
     let accept = accept(&clock, &a, &b, rng);
-    let encrypt = clock.best(500, || restore(&live_a), |mut from| seal(&mut from, 7, rng));
+    let encrypt = clock.best(250, || restore(&live_a), |mut from| seal(&mut from, 7, rng));
 
     // The first opens the chain, the second is measured.
     let (mut from, mut to) = (restore(&live_a), restore(&live_b));
     let (first, second) = (seal(&mut from, 8, rng).0, seal(&mut from, 9, rng).0);
     deliver(&mut to, 8, &first, INIT_TS);
     let open = rows(&to);
-    let decrypt = clock.best(500, || restore(&open), |mut to| deliver(&mut to, 9, &second, INIT_TS));
+    let decrypt = clock.best(250, || restore(&open), |mut to| deliver(&mut to, 9, &second, INIT_TS));
 
     let round_trip = clock.best(
-        50,
+        8,
         || (restore(&live_a), restore(&live_b)),
         |(mut a, mut b)| {
             let (there, _) = seal(&mut b, 10, rng);
@@ -44,7 +44,7 @@ pub fn figures(micros: &dyn Fn() -> f64, rng: &mut impl CryptoRng) -> Vec<Figure
     let mut from = restore(&live_a);
     let last = (0..=1_000).map(|number| seal(&mut from, 100 + number, rng).0).last().expect("some");
     let skip = |mut to: Session| deliver(&mut to, 1_100, &last, INIT_TS);
-    let skipped = clock.best(20, || restore(&live_b), skip);
+    let skipped = clock.best(4, || restore(&live_b), skip);
     [
         ("initiate", initiate),
         ("accept", accept),
@@ -61,9 +61,10 @@ pub fn figures(micros: &dyn Fn() -> f64, rng: &mut impl CryptoRng) -> Vec<Figure
 pub struct Clock<'a>(pub &'a dyn Fn() -> f64);
 
 impl Clock<'_> {
-    /// Microseconds of one run; what `prepare` makes is not counted.
+    /// Microseconds of one run; what `prepare` makes is not counted. Short batches and many of them, so that on a busy
+    /// machine some batch runs without an interruption.
     pub fn best<T, R>(&self, batch: u16, mut prepare: impl FnMut() -> T, mut run: impl FnMut(T) -> R) -> f64 {
-        (0..12)
+        (0..80)
             .map(|_| {
                 let inputs: Vec<T> = (0..batch).map(|_| prepare()).collect();
                 let start = (self.0)();
@@ -95,5 +96,5 @@ fn accept(clock: &Clock<'_>, a: &Side, b: &Side, rng: &mut impl CryptoRng) -> f6
         let received = answer.proposal.receive(&capsule, &bind(0)).expect("opens");
         answer.proposal.accept(received, Trust::Approved, INIT_TS, rng).expect("accepts")
     };
-    clock.best(50, || (), accept)
+    clock.best(8, || (), accept)
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use zwiebel_crypto::handshake::DeviceId;
+use zwiebel_engine::view::DeviceStatus;
 use zwiebel_engine::zr1::{Event, Manager, Moment, Published, Step, Store};
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
@@ -15,7 +16,7 @@ use super::swarm::{Blob, Swarm};
 use super::{DAY_MS, Faults, MINUTE_MS};
 use crate::rng::seeded;
 
-const BEGINNING_MS: u64 = 1_800_000_000_000;
+pub(super) const BEGINNING_MS: u64 = 1_800_000_000_000;
 /// Delays of mail while things go wrong.
 const SLOW_MAIL_MS: u64 = 40 * MINUTE_MS;
 /// Delays of lists, if they are late.
@@ -426,15 +427,21 @@ impl Sim {
         self.poll(device);
         self.act(device, |manager, m| manager.tick(m));
         self.fetch(device);
-        let replaces = self.devices[device].replaces;
-        if let Some(old) = replaces {
+        // A device that its account has revoked, or lost from its list, asks the person, who lets it join again.
+        if matches!(self.devices[device].manager.status(), DeviceStatus::Revoked | DeviceStatus::Dropped) {
+            self.act(device, |manager, m| manager.confirm_only_app(m));
+            self.devices[device].since_ms = self.now_ms + DAY_MS;
+        }
+        if let Some(old) = self.devices[device].replaces {
             let manager = &self.devices[device].manager;
             let id = manager.device_id();
-            let listed =
-                manager.devices(&manager.own_id(), self.now_ms).iter().any(|view| Some(DeviceId(view.id)) == id);
-            if listed {
-                self.devices[device].replaces = None;
-                self.act(device, |manager, m| manager.revoke(old, m));
+            let list = manager.devices(&manager.own_id(), self.now_ms);
+            let lists = |id: DeviceId| list.iter().any(|view| DeviceId(view.id) == id);
+            match (id.is_some_and(lists), lists(old)) {
+                (true, true) => self.act(device, |manager, m| manager.revoke(old, m)),
+                // Seen to be done: the program may have died on the way.
+                (true, false) => self.devices[device].replaces = None,
+                (false, _) => {}
             }
         }
     }

@@ -106,18 +106,31 @@ impl Sim {
                 (0, false, false) => tally.lost += 1,
                 _ => {}
             }
-            if have > 0 && !written.forgotten {
-                let there_before = |device: &&Device| device.since_ms < written.at_ms;
-                let without = |device: &&Device| !device.disk.history.contains(&key);
-                tally.missing += of_recipient().filter(there_before).filter(without).count() as u64;
-            }
         }
+        tally.missing = self.left_out().len() as u64;
         for device in &self.devices {
             let single: BTreeSet<_> = device.disk.history.iter().collect();
             tally.twice += (device.disk.history.len() - single.len()) as u64;
         }
         self.agreement(&mut tally);
         tally
+    }
+
+    /// Messages that some device has and another, which was there all the time, has not: when they were written (ms after
+    /// the beginning), by which device, and where they are missing.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<(u64, usize, usize)> {
+        let mut all = Vec::new();
+        for written in self.written.iter().filter(|written| !written.forgotten) {
+            let key = (self.ids[written.from], written.id);
+            let of_recipient = || self.devices.iter().enumerate().filter(|(_, device)| device.account == written.to);
+            if of_recipient().any(|(_, device)| device.disk.history.contains(&key)) {
+                let there_before = |device: &Device| device.since_ms < written.at_ms;
+                let without = of_recipient().filter(|(_, d)| there_before(d) && !d.disk.history.contains(&key));
+                all.extend(without.map(|(n, _)| (written.at_ms - super::crew::BEGINNING_MS, written.device, n)));
+            }
+        }
+        all
     }
 
     fn agreement(&self, tally: &mut Tally) {
