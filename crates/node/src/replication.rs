@@ -29,8 +29,7 @@ use crate::sync;
 use crate::sync::Depth;
 
 /// Sends a call to the other members and gives their answers by Ed25519 key.
-pub async fn to_swarm(node: &Arc<Node>, copy: &Copy, expiry: i64) -> Map<String, Value> {
-    let made = node.clock.now();
+pub async fn to_swarm(node: &Arc<Node>, copy: &Copy, made: i64, expiry: i64) -> Map<String, Value> {
     let list = node.registry.list();
     let own = node.ed25519();
     let Some(swarm) = list.find(&own).and_then(|own| own.swarm) else { return Map::new() };
@@ -39,7 +38,7 @@ pub async fn to_swarm(node: &Arc<Node>, copy: &Copy, expiry: i64) -> Map<String,
     for member in list.members(swarm).filter(|member| member.ed25519 != own) {
         let (node, member, params, method) = (Arc::clone(node), member.clone(), Arc::clone(&params), copy.method);
         running.spawn(async move {
-            let answer = to_member(&node, &member, method, &params, None, limits::FORWARD_TIMEOUT).await;
+            let answer = to_member(&node, &member, method, &params, (made, false), limits::FORWARD_TIMEOUT).await;
             if should_wait(&answer) {
                 metrics::add(&node.metrics.copies_waiting, 1);
                 enqueue(&node, member.ed25519, method, &params, made, expiry).await;
@@ -61,13 +60,14 @@ async fn to_member(
     member: &ListedNode,
     method: &str,
     params: &str,
-    made: Option<i64>,
+    (made, late): (i64, bool),
     timeout: std::time::Duration,
 ) -> Result<PeerAnswer, PeerError> {
     let mut header = Map::new();
     header.insert("call".to_owned(), method.into());
-    if let Some(made) = made {
-        header.insert("made".to_owned(), made.into());
+    header.insert("made".to_owned(), made.into());
+    if late {
+        header.insert("late".to_owned(), true.into());
     }
     let outgoing = Outgoing { method: "storage_cc", header, body: params.as_bytes(), timeout };
     node.transport.call(&node.clock, member, outgoing).await
@@ -109,7 +109,13 @@ pub async fn from_member(node: &Arc<Node>, from: Ed25519Public, header: &Map<Str
         return Answer::error(403, "not of this swarm");
     }
     let method = header.get("call").and_then(Value::as_str).unwrap_or_default();
-    let origin = header.get("made").and_then(Value::as_i64).map_or(Origin::Peer, |made| Origin::Late { made });
+    let now = node.clock.now();
+    let told = header.get("made").and_then(Value::as_i64).unwrap_or(now);
+    let (earliest, latest) = (now.saturating_sub(limits::PEER_TOLERANCE), now.saturating_add(limits::PEER_TOLERANCE));
+    let origin = match header.get("late").and_then(Value::as_bool) {
+        Some(true) => Origin::Late { made: told.min(latest) },
+        _ => Origin::Peer { made: told.clamp(earliest, latest) },
+    };
     run_copy(node, method, params, origin).await
 }
 
@@ -186,7 +192,7 @@ async fn flush(node: &Node, peer: &ListedNode) {
         }
         sent = true;
         for forward in waiting {
-            let made = Some(forward.made);
+            let made = (forward.made, true);
             let answer = to_member(node, peer, &forward.method, &forward.params, made, limits::RETRY_TIMEOUT).await;
             if should_wait(&answer) {
                 return;

@@ -1,6 +1,7 @@
 //! The message store of one node: SQLite in WAL mode behind one thread (service-nodes 6.3, 6.4).
 //!
-//! Jobs that wait together share one transaction, each in its own savepoint; answers leave only after the commit.
+//! Jobs that wait together share one transaction, each in its own savepoint if there are several; answers leave only after
+//! the commit.
 //! Knows accounts, namespaces, hashes and times; knows nothing of signatures, swarms or clocks.
 
 pub mod messages;
@@ -31,7 +32,8 @@ pub enum StoreError {
 }
 
 type Answer = Box<dyn FnOnce() + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+/// Gives its answer and whether its changes are to stay.
+type Job = Box<dyn FnOnce(&Connection) -> (Answer, bool) + Send>;
 
 /// Handle to the thread that owns the database. The last handle to go closes it.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub struct Store {
 
 /// Jobs that share one transaction at most.
 const GROUP: usize = 64;
+/// Prepared statements kept: all there are.
+const STATEMENTS: usize = 64;
 
 impl Store {
     /// Opens or makes the database at this path.
@@ -51,6 +55,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(path)?;
         schema::prepare(&connection)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let (jobs, waiting) = mpsc::channel::<Job>();
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || work(&connection, &waiting))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
@@ -67,9 +72,10 @@ impl Store {
     {
         let (answer, answered) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
-        let run = move |connection: &Connection| -> Answer {
-            let result = in_savepoint(connection, job);
-            Box::new(move || drop(answer.send(result)))
+        let run = move |connection: &Connection| -> (Answer, bool) {
+            let result = job(connection);
+            let fine = result.is_ok();
+            (Box::new(move || drop(answer.send(result))), fine)
         };
         jobs.send(Box::new(run)).map_err(|_| StoreError::Closed)?;
         // A failed commit drops the answer.
@@ -87,33 +93,77 @@ impl Drop for Store {
     }
 }
 
-fn in_savepoint<T>(
-    connection: &Connection,
-    job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    connection.prepare_cached("SAVEPOINT job")?.execute([])?;
-    let result = job(connection);
-    if result.is_err() {
-        connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
-    }
-    connection.prepare_cached("RELEASE job")?.execute([])?;
-    result
-}
-
 fn work(connection: &Connection, waiting: &mpsc::Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
-        let begun = connection.execute_batch("BEGIN IMMEDIATE").is_ok();
-        let mut answers = vec![first(connection)];
-        while answers.len() < GROUP {
-            let Ok(job) = waiting.try_recv() else { break };
-            answers.push(job(connection));
+        let mut group = vec![first];
+        group.extend(waiting.try_iter().take(GROUP - 1));
+        match transaction(connection, group) {
+            Ok(answers) => answers.into_iter().for_each(|answer| answer()),
+            // The answers are dropped: what was done is not.
+            Err(_) => drop(execute(connection, "ROLLBACK")),
         }
-        if begun && connection.execute_batch("COMMIT").is_err() {
-            drop(connection.execute_batch("ROLLBACK"));
+    }
+}
+
+/// Runs jobs in one transaction; their answers, once it is over. The changes of jobs that failed are taken back.
+fn transaction(connection: &Connection, group: Vec<Job>) -> rusqlite::Result<Vec<Answer>> {
+    let alone = group.len() == 1;
+    execute(connection, "BEGIN")?;
+    let mut answers = Vec::with_capacity(group.len());
+    for job in group {
+        if alone {
+            let (answer, fine) = job(connection);
+            if !fine {
+                // Some failures have ended the transaction already.
+                drop(execute(connection, "ROLLBACK"));
+                return Ok(vec![answer]);
+            }
+            answers.push(answer);
             continue;
         }
-        for answer in answers {
-            answer();
+        execute(connection, "SAVEPOINT job")?;
+        let (answer, fine) = job(connection);
+        if !fine {
+            execute(connection, "ROLLBACK TO job")?;
         }
+        execute(connection, "RELEASE job")?;
+        answers.push(answer);
+    }
+    execute(connection, "COMMIT")?;
+    Ok(answers)
+}
+
+fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_fails_takes_back_its_own_changes_alone_and_among_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("messages.sqlite")).unwrap();
+        let put = |name: &'static str, well: bool| {
+            store.run(move |db| {
+                db.execute("INSERT INTO meta (name, value) VALUES (?1, '')", [name])?;
+                if well { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
+            })
+        };
+        let alone = (put("a", true).await.is_ok(), put("b", false).await.is_ok());
+        assert_eq!(alone, (true, false));
+        // Until this one ends, the others wait and become a group.
+        let (go_on, going_on) = mpsc::channel::<()>();
+        let busy = store.run(move |_| Ok(going_on.recv().is_ok()));
+        let free = async { go_on.send(()).is_ok() };
+        let all = tokio::join!(busy, put("c", true), put("d", false), put("e", true), free);
+        assert!(all.0.unwrap() && all.1.is_ok() && all.2.is_err() && all.3.is_ok() && all.4);
+        let names = store.run(|db| {
+            let mut names = db.prepare("SELECT name FROM meta ORDER BY name")?;
+            names.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        assert_eq!(names.await.unwrap(), ["a", "c", "e"]);
     }
 }

@@ -22,6 +22,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 pub(crate) use self::memory::remember;
+pub(crate) use self::memory::still_revoked;
 pub(crate) use self::memory::was_taken_away;
 pub use self::serve::answer;
 pub(crate) use self::serve::held;
@@ -217,4 +218,63 @@ async fn pull_from(node: &Arc<Node>, peer: &ListedNode, depth: Depth) -> Option<
         tracing::info!(count, "messages pulled from another node");
     }
     Some(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use zwiebel_proto::swarm::SwarmId;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::keys::Keys;
+    use crate::registry::Registry;
+
+    #[test]
+    fn every_round_asks_all_members_for_news_and_every_tenth_compares_another_one_in_whole() {
+        let keys: Vec<Arc<Keys>> = (1..=4).map(|n| Arc::new(Keys::from_seed([n; 32]))).collect();
+        let listed = keys.iter().zip([0, 0, 0, 9]).map(|(keys, swarm)| {
+            ListedNode::new(keys.ed25519_public, keys.x25519_public, Ipv4Addr::LOCALHOST, 1, Some(SwarmId(swarm)))
+        });
+        let registry = Registry::new(NodeList::new(listed));
+        let folder = tempfile::tempdir().unwrap();
+        let own = Arc::clone(keys.first().unwrap());
+        let node = Node::new(own, Clock::system(), registry.clone(), &folder.path().join("messages.sqlite")).unwrap();
+        let mut compared = Vec::new();
+        for round in 1..=COMPARE_EVERY * 2 {
+            let mut plan = Plan::default();
+            plan_round(&node, &registry.list(), &mut plan, round);
+            assert_eq!(plan.0.len(), 2, "the other members of the swarm");
+            let whole = plan.0.values().filter(|due| due.depth == Depth::All).map(|due| (round, due.peer.ed25519));
+            compared.extend(whole);
+        }
+        let [(10, one), (20, other)] = compared.as_slice() else { unreachable!("{compared:?}") };
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn whoever_does_not_answer_is_asked_again_ever_later_and_given_up_only_when_it_has_left() {
+        let keys = Keys::from_seed([1; 32]);
+        let peer = ListedNode::new(keys.ed25519_public, keys.x25519_public, Ipv4Addr::LOCALHOST, 1, None);
+        let mut plan = Plan::default();
+        plan.add(&peer, Depth::News);
+        plan.add(&peer, Depth::All);
+        assert_eq!(plan.next().unwrap().1, Depth::All);
+        let pauses: Vec<u64> = (0..7)
+            .map(|_| {
+                let now = Instant::now();
+                plan.failed(&peer, true);
+                assert!(plan.next().is_none());
+                plan.wake().unwrap().duration_since(now).as_secs()
+            })
+            .collect();
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
+        // Told that there is something, it is asked at once.
+        plan.add(&peer, Depth::News);
+        assert!(plan.next().is_some());
+        plan.done(&peer);
+        assert!(plan.wake().is_none());
+    }
 }

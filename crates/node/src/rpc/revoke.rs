@@ -20,6 +20,7 @@ use crate::encoding::base64;
 use crate::limits;
 use crate::node::Node;
 use crate::store::revoked;
+use crate::sync;
 
 /// What this node signs to confirm it.
 fn confirmed(node: &Node, call: &TokensCall) -> String {
@@ -40,12 +41,18 @@ async fn refuse(node: &Node, call: &TokensCall, origin: Origin, name: &str, text
 }
 
 /// `revoke_subaccount`.
-pub async fn revoke(node: &Arc<Node>, call: TokensCall, copy: Copy, origin: Origin) -> Answer {
+pub async fn revoke(node: &Arc<Node>, mut call: TokensCall, copy: Copy, origin: Origin) -> Answer {
     let text = signed_text::revoke_subaccount(u64::try_from(call.timestamp).unwrap_or(0), &call.tokens);
     if let Some(answer) = refuse(node, &call, origin, "revoke_subaccount", text).await {
         return answer;
     }
     let body = json!({ "signature": confirmed(node, &call) });
+    if matches!(origin, Origin::Late { .. }) {
+        match sync::still_revoked(node, &call).await {
+            Some(tokens) => call.tokens = tokens,
+            None => return Answer::error(500, "request failed"),
+        }
+    }
     let keep = i64::try_from(limits::TOKENS).unwrap_or(i64::MAX);
     let job = node.store.run(move |db| revoked::add(db, &call.account, &call.tokens, call.timestamp, keep));
     let local = async { job.await.map(|()| body) };

@@ -25,19 +25,35 @@ use crate::registry::VERSION;
 pub enum Origin {
     /// A client: copies go to the swarm.
     Client,
-    /// A member of the swarm that got it from a client just now.
-    Peer,
+    /// A member of the swarm that got it from a client just now, by its clock at this time.
+    Peer { made: i64 },
     /// A member that could not deliver it earlier; the client's call was made at this time.
     Late { made: i64 },
 }
 
 impl Origin {
+    /// When the client's call was made.
+    pub(crate) const fn made(self, now: i64) -> i64 {
+        match self {
+            Self::Client => now,
+            Self::Peer { made } | Self::Late { made } => made,
+        }
+    }
+
+    /// Up to when a message must have been stored to be meant: a late copy means nothing that came after the client's call.
+    pub(super) const fn reaches(self) -> i64 {
+        match self {
+            Self::Client | Self::Peer { .. } => i64::MAX,
+            Self::Late { made } => made,
+        }
+    }
+
     /// Whether a signature's time is near enough.
     pub(super) fn accepts(self, time: i64, now: i64, forwarded: i64) -> bool {
         let off = time.saturating_sub(now);
         match self {
             Self::Client => off.saturating_abs() <= limits::SIGNATURE_TOLERANCE,
-            Self::Peer => off.saturating_abs() <= forwarded,
+            Self::Peer { .. } => off.saturating_abs() <= forwarded,
             Self::Late { .. } => off <= forwarded && off >= -limits::TTL_MAX,
         }
     }

@@ -49,9 +49,10 @@ pub(super) async fn everywhere(
     local: impl Future<Output = Result<Value, StoreError>>,
 ) -> Answer {
     // Before the work, so that no crash lies between a deletion and its memory.
-    if let Err(error) = sync::remember(node, &copy, origin).await {
-        return Answer::error(500, error.to_string());
-    }
+    let made = match sync::remember(node, &copy, origin).await {
+        Ok(made) => made,
+        Err(error) => return Answer::error(500, error.to_string()),
+    };
     if origin != Origin::Client {
         // With an error the copy stays in the sender's queue.
         return local.await.map_or_else(|error| Answer::error(500, error.to_string()), Answer::ok);
@@ -61,7 +62,7 @@ pub(super) async fn everywhere(
             .await
             .unwrap_or_else(|error| json!({ "failed": true, "query_failure": true, "reason": error.to_string() }))
     };
-    let (own, mut swarm) = tokio::join!(local, replication::to_swarm(node, &copy, expiry));
+    let (own, mut swarm) = tokio::join!(local, replication::to_swarm(node, &copy, made, expiry));
     swarm.insert(hex::encode(node.ed25519().0), own);
     let failed = swarm.values().all(|answer| answer.get("failed").is_some());
     let body = stamped(node, json!({ "swarm": swarm }));
@@ -83,10 +84,6 @@ pub async fn store(node: &Arc<Node>, mut call: StoreCall, mut copy: Copy, origin
     }
     let hash = message_hash(&call.account.to_bytes(), Namespace(call.namespace), &call.data).as_str().to_owned();
     let outbox = Namespace(call.namespace).class() == NamespaceClass::PublicOutbox;
-    // Members take what one of them has taken, so that they stay equal.
-    if origin == Origin::Client && !has_room(node, &call, &hash).await {
-        return Answer::error(400, "invalid request: the account keeps as much as it may");
-    }
     if outbox && origin == Origin::Client {
         outdate(node, &mut call, &hash).await;
         copy.params.insert("timestamp".to_owned(), call.timestamp.into());
@@ -95,13 +92,21 @@ pub async fn store(node: &Arc<Node>, mut call: StoreCall, mut copy: Copy, origin
     copy.params.remove("ttl");
     copy.params.insert("expiry".to_owned(), call.expiry.into());
     let StoreCall { account, namespace, data, timestamp, expiry, .. } = call;
-    let message = Message { hash: hash.clone(), namespace, timestamp, expiry, data };
-    let job = node.store.run(move |db| {
-        if outbox { messages::replace(db, &account, &message) } else { messages::insert(db, &account, &message) }
+    let stored = origin.made(node.clock.now());
+    let message = Message { hash: hash.clone(), namespace, timestamp, expiry, stored, data };
+    // Here first: members take what one of them has taken, so that they stay equal.
+    let job = node.store.run(move |db| match (outbox, origin) {
+        (true, _) => messages::replace(db, &account, &message),
+        (false, Origin::Client) => messages::insert_if_room(db, &account, &message, limits::ACCOUNT),
+        (false, _) => messages::insert(db, &account, &message),
     });
+    let inserted = job.await;
+    if matches!(inserted, Ok(Inserted::NoRoom)) {
+        return Answer::error(400, "invalid request: the account keeps as much as it may");
+    }
     let confirmation = signature(node, &hash);
     let local = async {
-        let inserted = job.await?;
+        let inserted = inserted?;
         let mut own = json!({ "hash": hash, "signature": confirmation, "expiry": expiry, "t": node.clock.now() });
         match (inserted, own.as_object_mut()) {
             (Inserted::Already { expiry }, Some(own)) => {
@@ -118,18 +123,6 @@ pub async fn store(node: &Arc<Node>, mut call: StoreCall, mut copy: Copy, origin
         body.insert("hash".to_owned(), hash.into());
     }
     answer
-}
-
-/// Whether the account may keep this message, too. In a public outbox it takes another's place.
-async fn has_room(node: &Node, call: &StoreCall, hash: &str) -> bool {
-    if Namespace(call.namespace).class() == NamespaceClass::PublicOutbox {
-        return true;
-    }
-    let size = i64::try_from(call.data.len()).unwrap_or(i64::MAX).saturating_add(limits::MESSAGE_OVERHEAD);
-    let (account, hash) = (call.account, hash.to_owned());
-    let job = node.store.run(move |db| messages::has_room(db, &account, &hash, size, limits::ACCOUNT));
-    // A broken database says so when it is asked to insert.
-    job.await.unwrap_or(true)
 }
 
 /// What a client stores in a public outbox takes the place of what is there, though its clock may be behind that of the device
@@ -190,7 +183,8 @@ pub async fn delete(node: &Arc<Node>, call: DeleteCall, copy: Copy, origin: Orig
         return Answer::error(401, "delete_msgs signature verification failed");
     }
     let DeleteCall { account, hashes, required, .. } = call;
-    let job = node.store.run(move |db| messages::delete(db, &account, &hashes));
+    let until = origin.reaches();
+    let job = node.store.run(move |db| messages::delete(db, &account, &hashes, until));
     let local = async {
         let deleted = job.await?;
         let text = format!("{account}{requested}{}", deleted.concat());
@@ -260,7 +254,7 @@ pub async fn expire_all(node: &Arc<Node>, call: ScopeCall, copy: Copy, origin: O
     let now = node.clock.now();
     let tolerance = match origin {
         Origin::Client => limits::SIGNATURE_TOLERANCE,
-        Origin::Peer => limits::FORWARD_TOLERANCE,
+        Origin::Peer { .. } => limits::FORWARD_TOLERANCE,
         Origin::Late { .. } => i64::MAX,
     };
     if call.time < now.saturating_sub(tolerance) {
@@ -271,7 +265,7 @@ pub async fn expire_all(node: &Arc<Node>, call: ScopeCall, copy: Copy, origin: O
     if !auth::is_signed(node, &account, &credentials, Needs::Delete, text.as_bytes()).await {
         return Answer::error(401, "expire_all signature verification failed");
     }
-    let until = if let Origin::Late { made } = origin { made } else { i64::MAX };
+    let until = origin.reaches();
     let job = node.store.run(move |db| messages::expire_all(db, &account, scope, time, until));
     let local = async { Ok(listed(node, "updated", scope, &job.await?, &format!("{account}{time}"))) };
     everywhere(node, copy, origin, now.saturating_add(limits::TTL_MAX), local).await
@@ -331,7 +325,8 @@ pub async fn expire(node: &Arc<Node>, call: ExpireCall, copy: Copy, origin: Orig
         Some(expiry) => hashes.into_iter().map(|hash| (hash, expiry)).collect(),
         None => hashes.into_iter().zip(expiries.iter().map(|expiry| (*expiry).min(cap))).collect(),
     };
-    let job = node.store.run(move |db| messages::expire(db, &account, &wanted, how, now));
+    let until = origin.reaches();
+    let job = node.store.run(move |db| messages::expire(db, &account, &wanted, how, (now, until)));
     let local = async { Ok(expired(node, &account, &requested, single, how, job.await?)) };
     everywhere(node, copy, origin, cap, local).await
 }

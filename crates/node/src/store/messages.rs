@@ -8,6 +8,7 @@ use rusqlite::Row;
 use rusqlite::params;
 
 use crate::account::Account;
+use crate::limits;
 
 /// One stored message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Message {
     pub namespace: i16,
     pub timestamp: i64,
     pub expiry: i64,
+    /// When a client gave it to the network, by the clock of the node that took it: Unix ms, 0 if unknown.
+    pub stored: i64,
     pub data: Vec<u8>,
 }
 
@@ -28,6 +31,8 @@ pub enum Inserted {
     Already { expiry: i64 },
     /// A newer message of the public outbox is there, so this one changes nothing.
     Superseded,
+    /// The account keeps as much as it may.
+    NoRoom,
 }
 
 /// Which namespaces a call means.
@@ -53,23 +58,25 @@ pub enum Move {
 /// Hashes with the namespace each was in, sorted by hash.
 pub type Hashes = BTreeMap<String, i16>;
 
-/// Inserts by hash; the same message again only moves the expiry up.
+/// Inserts by hash; the same message again only moves its times up.
 pub fn insert(db: &Connection, account: &Account, message: &Message) -> rusqlite::Result<Inserted> {
-    let known: Option<i64> = db
-        .prepare_cached("SELECT expiry FROM messages WHERE hash = ?1")?
-        .query_row([&message.hash], |row| row.get(0))
+    let known: Option<(i64, i64)> = db
+        .prepare_cached("SELECT expiry, stored FROM messages WHERE hash = ?1")?
+        .query_row([&message.hash], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some(expiry) = known {
-        if message.expiry > expiry {
-            db.prepare_cached("UPDATE messages SET expiry = ?2 WHERE hash = ?1")?
-                .execute(params![message.hash, message.expiry])?;
+    if let Some((expiry, stored)) = known {
+        if message.expiry > expiry || message.stored > stored {
+            db.prepare_cached(
+                "UPDATE messages SET expiry = max(expiry, ?2), stored = max(stored, ?3) WHERE hash = ?1",
+            )?
+            .execute(params![message.hash, message.expiry, message.stored])?;
         }
         return Ok(Inserted::Already { expiry: expiry.max(message.expiry) });
     }
     add_owner(db, account)?;
     db.prepare_cached(
-        "INSERT INTO messages (hash, owner, namespace, timestamp, expiry, data)
-         SELECT ?1, id, ?4, ?5, ?6, ?7 FROM owners WHERE pubkey = ?3 AND type = ?2",
+        "INSERT INTO messages (hash, owner, namespace, timestamp, expiry, stored, data)
+         SELECT ?1, id, ?4, ?5, ?6, ?7, ?8 FROM owners WHERE pubkey = ?3 AND type = ?2",
     )?
     .execute(params![
         message.hash,
@@ -78,21 +85,24 @@ pub fn insert(db: &Connection, account: &Account, message: &Message) -> rusqlite
         message.namespace,
         message.timestamp,
         message.expiry,
+        message.stored,
         message.data
     ])?;
     Ok(Inserted::New)
 }
 
-/// Whether the account may keep so many bytes more. What is here already takes no room.
-pub fn has_room(db: &Connection, account: &Account, hash: &str, bytes: i64, limit: i64) -> rusqlite::Result<bool> {
+/// Inserts unless the account keeps so many bytes already. What is here takes no room.
+pub fn insert_if_room(db: &Connection, account: &Account, message: &Message, limit: i64) -> rusqlite::Result<Inserted> {
     let kept: Option<i64> = db
         .prepare_cached("SELECT bytes FROM owners WHERE pubkey = ?2 AND type = ?1")?
         .query_row(params![account.prefix, account.key], |row| row.get(0))
         .optional()?;
-    if kept.unwrap_or(0).saturating_add(bytes) <= limit {
-        return Ok(true);
+    let size = i64::try_from(message.data.len()).unwrap_or(i64::MAX).saturating_add(limits::MESSAGE_OVERHEAD);
+    let full = kept.unwrap_or(0).saturating_add(size) > limit;
+    if full && !db.prepare_cached("SELECT 1 FROM messages WHERE hash = ?1")?.exists([&message.hash])? {
+        return Ok(Inserted::NoRoom);
     }
-    db.prepare_cached("SELECT 1 FROM messages WHERE hash = ?1")?.exists([hash])
+    insert(db, account, message)
 }
 
 /// Makes sure that the account has a row.
@@ -160,7 +170,7 @@ pub fn retrieve(db: &Connection, account: &Account, page: &Page) -> rusqlite::Re
             .unwrap_or(0),
     };
     let mut statement = db.prepare_cached(
-        "SELECT hash, namespace, timestamp, expiry, data FROM messages
+        "SELECT hash, namespace, timestamp, expiry, stored, data FROM messages
          WHERE owner = (SELECT id FROM owners WHERE pubkey = ?2 AND type = ?1)
          AND namespace = ?3 AND id > ?4 AND expiry > ?5 ORDER BY id",
     )?;
@@ -186,18 +196,21 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         namespace: row.get(1)?,
         timestamp: row.get(2)?,
         expiry: row.get(3)?,
-        data: row.get(4)?,
+        stored: row.get(4)?,
+        data: row.get(5)?,
     })
 }
 
-/// Deletes these messages of the account in whatever namespace they are; returns those that were there.
-pub fn delete(db: &Connection, account: &Account, hashes: &[String]) -> rusqlite::Result<Vec<String>> {
+/// Deletes these messages of the account in whatever namespace they are, unless they were stored after `until`; returns those
+/// that were there.
+pub fn delete(db: &Connection, account: &Account, hashes: &[String], until: i64) -> rusqlite::Result<Vec<String>> {
     let mut statement = db.prepare_cached(
-        "DELETE FROM messages WHERE hash = ?1 AND owner = (SELECT id FROM owners WHERE pubkey = ?3 AND type = ?2)",
+        "DELETE FROM messages WHERE hash = ?1 AND owner = (SELECT id FROM owners WHERE pubkey = ?3 AND type = ?2)
+         AND stored <= ?4",
     )?;
     let mut deleted = Vec::new();
     for hash in hashes {
-        if statement.execute(params![hash, account.prefix, account.key])? > 0 {
+        if statement.execute(params![hash, account.prefix, account.key, until])? > 0 {
             deleted.push(hash.clone());
         }
     }
@@ -253,23 +266,23 @@ pub struct Moved {
     pub updated: bool,
 }
 
-/// Moves the expiry of messages that are here. An extension by less than 1 % of the lifetime is not written.
+/// Moves the expiry of messages that are here and were not stored after `until`. An extension by less than 1 % of the lifetime is not written.
 pub fn expire(
     db: &Connection,
     account: &Account,
     wanted: &[(String, i64)],
     how: Move,
-    now: i64,
+    (now, until): (i64, i64),
 ) -> rusqlite::Result<Vec<Moved>> {
     let mut find = db.prepare_cached(
-        "SELECT expiry, timestamp FROM messages WHERE hash = ?1 AND expiry > ?4
+        "SELECT expiry, timestamp FROM messages WHERE hash = ?1 AND expiry > ?4 AND stored <= ?5
          AND owner = (SELECT id FROM owners WHERE pubkey = ?3 AND type = ?2)",
     )?;
     let mut set = db.prepare_cached("UPDATE messages SET expiry = ?2 WHERE hash = ?1")?;
     let mut moved = Vec::new();
     for (hash, expiry) in wanted {
         let found: Option<(i64, i64)> = find
-            .query_row(params![hash, account.prefix, account.key, now], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![hash, account.prefix, account.key, now, until], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((current, timestamp)) = found else { continue };
         let updated = match how {
@@ -311,6 +324,18 @@ pub fn purge(db: &Connection, now: i64) -> rusqlite::Result<usize> {
     db.prepare_cached("DELETE FROM messages WHERE expiry <= ?1")?.execute([now])
 }
 
+/// When the last of those of these messages that are here was stored.
+pub fn last_stored(db: &Connection, account: &Account, hashes: &[&str]) -> rusqlite::Result<Option<i64>> {
+    let mut find = db.prepare_cached(
+        "SELECT stored FROM messages WHERE hash = ?1 AND owner = (SELECT id FROM owners WHERE pubkey = ?3 AND type = ?2)",
+    )?;
+    let mut last = None;
+    for hash in hashes {
+        last = last.max(find.query_row(params![hash, account.prefix, account.key], |row| row.get(0)).optional()?);
+    }
+    Ok(last)
+}
+
 /// How many messages are here.
 pub fn count(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("SELECT count(*) FROM messages", [], |row| row.get(0))
@@ -324,14 +349,14 @@ pub fn fetch(
     max_size: usize,
 ) -> rusqlite::Result<Vec<(Account, Message)>> {
     let mut find = db.prepare_cached(
-        "SELECT m.hash, m.namespace, m.timestamp, m.expiry, m.data, o.type, o.pubkey
+        "SELECT m.hash, m.namespace, m.timestamp, m.expiry, m.stored, m.data, o.type, o.pubkey
          FROM messages m JOIN owners o ON o.id = m.owner WHERE m.hash = ?1 AND m.expiry > ?2",
     )?;
     let mut found = Vec::new();
     let mut size = 0_usize;
     for hash in hashes {
         let row = find
-            .query_row(params![hash, now], |row| Ok((Account { prefix: row.get(5)?, key: row.get(6)? }, message(row)?)))
+            .query_row(params![hash, now], |row| Ok((Account { prefix: row.get(6)?, key: row.get(7)? }, message(row)?)))
             .optional()?;
         let Some((account, message)) = row else { continue };
         size = size.saturating_add(message.data.len() + 200);

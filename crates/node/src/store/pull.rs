@@ -88,23 +88,22 @@ pub struct Lacking {
 /// Compares a list with what is here.
 pub fn compare(db: &Connection, listed: &[Entry]) -> rusqlite::Result<Lacking> {
     let mut find = db.prepare_cached(
-        "SELECT m.expiry, m.namespace, m.timestamp, o.type, o.pubkey
+        "SELECT m.expiry, m.namespace, m.timestamp, m.stored, o.type, o.pubkey
          FROM messages m JOIN owners o ON o.id = m.owner WHERE m.hash = ?1",
     )?;
     let mut lacking = Lacking::default();
     for (hash, expiry) in listed {
-        let found: Option<(i64, i16, i64, Account)> = find
+        let found: Option<(i64, Account, Message)> = find
             .query_row([hash], |row| {
-                let account = Account { prefix: row.get(3)?, key: row.get(4)? };
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, account))
+                let account = Account { prefix: row.get(4)?, key: row.get(5)? };
+                let (namespace, timestamp, stored) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                let (hash, expiry) = (hash.clone(), *expiry);
+                Ok((row.get(0)?, account, Message { hash, namespace, timestamp, expiry, stored, data: Vec::new() }))
             })
             .optional()?;
         match found {
             None => lacking.missing.push(hash.clone()),
-            Some((known, namespace, timestamp, account)) if known < *expiry => {
-                let message = Message { hash: hash.clone(), namespace, timestamp, expiry: *expiry, data: Vec::new() };
-                lacking.longer.push((account, message));
-            }
+            Some((known, account, message)) if known < *expiry => lacking.longer.push((account, message)),
             Some(_) => {}
         }
     }

@@ -91,16 +91,22 @@ CREATE TRIGGER message_counts_no_more AFTER DELETE ON messages FOR EACH ROW
 PRAGMA user_version = 4;
 ";
 
+/// When a client gave a message to the network: a deletion that was made before means an older copy. Unknown is as old as can be.
+const V5: &str = "
+ALTER TABLE messages ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 5;
+";
+
 /// Sets the pragmas and makes the tables if they are missing. At most 2,621,440 pages of 4 KiB, which is 10 GiB: when
-/// full, a store fails and says so.
+/// full, a store fails and says so. The log is copied into the database after 4,000 pages: seldom, because that waits for the disk.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;
-         PRAGMA journal_size_limit = 8388608; PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;
+         PRAGMA journal_size_limit = 16777216; PRAGMA wal_autocheckpoint = 4000; PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;
          PRAGMA max_page_count = 2621440;",
     )?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let steps = [V1, V2, V3, V4];
+    let steps = [V1, V2, V3, V4, V5];
     match usize::try_from(version).ok().and_then(|done| steps.get(done..)) {
         Some([]) => Ok(()),
         Some(missing) => connection.execute_batch(&format!("BEGIN; {} COMMIT;", missing.concat())),

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::rpc::call::Call;
 use crate::rpc::call::Format;
+use crate::rpc::call::TokensCall;
 use crate::rpc::parse;
 use crate::store::messages::Message;
 use crate::store::messages::Move;
@@ -31,10 +32,19 @@ impl Verdict {
         self.made > time
     }
 
+    /// The unrevocation that it is.
+    pub(super) const fn unrevocation(&self) -> Option<&TokensCall> {
+        match &self.call {
+            Call::Unrevoke(call) => Some(call),
+            _ => None,
+        }
+    }
+
     /// When the message ends by this call; none if the call took it away.
     fn end(&self, message: &Message) -> Option<i64> {
         let expiry = message.expiry;
         match &self.call {
+            Call::Delete(_) | Call::Expire(_) if message.stored > self.made => Some(expiry),
             Call::Delete(call) if call.hashes.contains(&message.hash) => None,
             Call::DeleteAll(call) | Call::DeleteBefore(call)
                 if covers(call.scope, message) && message.timestamp <= call.time =>

@@ -13,30 +13,58 @@ use crate::account::Account;
 use crate::limits;
 use crate::node::Node;
 use crate::rpc::call::StoreCall;
+use crate::rpc::call::TokensCall;
 use crate::rpc::run::Origin;
 use crate::rpc::write::Copy;
 use crate::store::StoreError;
+use crate::store::messages;
 use crate::store::messages::Message;
 use crate::store::removals;
 use crate::store::removals::Removal;
+use crate::store::revoked::Token;
 
 /// Calls that a member which missed them must run, however late.
 const KEPT: [&str; 7] =
     ["delete", "delete_all", "delete_before", "expire", "expire_all", "revoke_subaccount", "unrevoke_subaccount"];
 
-/// Keeps a checked call if it is one of those that take something away.
-pub(crate) async fn remember(node: &Node, copy: &Copy, origin: Origin) -> Result<(), StoreError> {
+/// Keeps a checked call if it is one of those that take something away; when it was made. That is after everything that it
+/// takes away was stored, even if the clocks of the nodes where these things happened say otherwise.
+pub(crate) async fn remember(node: &Node, copy: &Copy, origin: Origin) -> Result<i64, StoreError> {
+    let made = origin.made(node.clock.now());
     let extends = copy.params.get("extend").and_then(Value::as_bool) == Some(true);
     let account = ["pubkey", "pubKey"].iter().find_map(|name| copy.params.get(*name)?.as_str());
     let Some(account) = account.and_then(Account::parse).filter(|_| KEPT.contains(&copy.method) && !extends) else {
-        return Ok(());
+        return Ok(made);
     };
-    let made = if let Origin::Late { made } = origin { made } else { node.clock.now() };
     let params = Value::Object(copy.params.clone()).to_string();
     let digest = digest(copy.method, &params);
-    let removal = Removal { account, method: copy.method.to_owned(), params, made };
-    let until = made.saturating_add(limits::TTL_MAX);
-    node.store.run(move |db| removals::note(db, &digest, &removal, until)).await.map(drop)
+    let mut removal = Removal { account, method: copy.method.to_owned(), params, made };
+    let hashes = copy.params.get("messages").cloned().unwrap_or_default();
+    let job = node.store.run(move |db| {
+        if !matches!(origin, Origin::Late { .. }) {
+            let hashes: Vec<&str> = match &hashes {
+                Value::Array(hashes) => hashes.iter().filter_map(Value::as_str).collect(),
+                hash => hash.as_str().into_iter().collect(),
+            };
+            removal.made = made.max(messages::last_stored(db, &account, &hashes)?.unwrap_or_default());
+        }
+        removals::note(db, &digest, &removal, removal.made.saturating_add(limits::TTL_MAX))?;
+        Ok(removal.made)
+    });
+    job.await
+}
+
+/// The tokens of a late revocation whose rights the account has not given back since.
+pub(crate) async fn still_revoked(node: &Node, call: &TokensCall) -> Option<Vec<Token>> {
+    let verdicts = verdicts(node, std::iter::once(call.account)).await?;
+    let later: Vec<&TokensCall> = verdicts
+        .values()
+        .flatten()
+        .filter_map(Verdict::unrevocation)
+        .filter(|unrevocation| unrevocation.timestamp >= call.timestamp)
+        .collect();
+    let given_back = |token: &&Token| later.iter().any(|unrevocation| unrevocation.tokens.contains(*token));
+    Some(call.tokens.iter().filter(|token| !given_back(token)).copied().collect())
 }
 
 /// The name of a removal.
@@ -67,6 +95,6 @@ pub(crate) async fn was_taken_away(node: &Node, call: &StoreCall, made: i64) -> 
     verdicts.retain(|verdict| verdict.is_after(made));
     let hash = message_hash(&call.account.to_bytes(), Namespace(call.namespace), &call.data).as_str().to_owned();
     let StoreCall { namespace, timestamp, expiry, .. } = *call;
-    let message = Message { hash, namespace, timestamp, expiry, data: Vec::new() };
+    let message = Message { hash, namespace, timestamp, expiry, stored: made, data: Vec::new() };
     fate::end(&verdicts, &message).is_none_or(|end| end <= node.clock.now())
 }

@@ -188,6 +188,8 @@ async fn take(node: &Arc<Node>, fetched: Vec<(Account, Message)>) -> Option<usiz
     let alive: Vec<(Account, Message)> = good
         .into_iter()
         .filter_map(|(account, mut message)| {
+            // Nothing was stored after now, whatever a peer says: it would outlive every deletion.
+            message.stored = message.stored.min(now);
             if let Some(verdicts) = verdicts.get(&account) {
                 message.expiry = fate::end(verdicts, &message)?;
             }

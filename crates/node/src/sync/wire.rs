@@ -75,6 +75,7 @@ pub(super) struct Travelling {
     pub(super) namespace: i16,
     pub(super) timestamp: i64,
     pub(super) expiry: i64,
+    pub(super) stored: i64,
     /// Bytes of data.
     pub(super) size: usize,
 }
@@ -89,6 +90,7 @@ pub(super) fn write_messages(messages: Vec<(Account, Message)>) -> Vec<u8> {
             namespace: message.namespace,
             timestamp: message.timestamp,
             expiry: message.expiry,
+            stored: message.stored,
             size: message.data.len(),
         })
         .collect();
@@ -107,10 +109,10 @@ pub(super) fn read_messages(bytes: &[u8]) -> Option<Vec<(Account, Message)>> {
     let (list, mut rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
     let list: Vec<Travelling> = serde_json::from_slice(list).ok()?;
     let mut messages = Vec::with_capacity(list.len());
-    for Travelling { account, hash, namespace, timestamp, expiry, size } in list {
+    for Travelling { account, hash, namespace, timestamp, expiry, stored, size } in list {
         let (data, behind) = rest.split_at_checked(size)?;
         rest = behind;
-        let message = Message { hash, namespace, timestamp, expiry, data: data.to_vec() };
+        let message = Message { hash, namespace, timestamp, expiry, stored, data: data.to_vec() };
         messages.push((Account::parse(&account)?, message));
     }
     rest.is_empty().then_some(messages)
@@ -128,6 +130,7 @@ mod tests {
             namespace: -11,
             timestamp: 1,
             expiry: 2,
+            stored: 3,
             data: vec![n; size],
         };
         let account = Account { prefix: 5, key: [9; 32] };

@@ -26,6 +26,13 @@ async fn stored(net: &Net, entry: usize, account: &Account, text: &[u8]) -> Stri
     body["hash"].as_str().unwrap().to_owned()
 }
 
+/// Waits until each of these members holds exactly this: a busy one may get it from the queue.
+async fn until_all_hold(net: &Net, members: &[usize], account: &Account, hashes: &[String]) {
+    for member in members {
+        net.until_hashes(*member, account, 0, hashes).await;
+    }
+}
+
 /// Nothing waits for anybody at this node any more.
 async fn forget_queue(net: &Net, number: usize) {
     let node = net.network.node(number).unwrap();
@@ -49,8 +56,8 @@ async fn a_deletion_that_was_missed_is_caught_up_and_not_undone() {
     let (gone, kept) = (stored(&net, entry, &account, b"gone").await, stored(&net, entry, &account, b"kept").await);
     net.network.stop_node(late).await.unwrap();
     let request = delete(&account, &[MessageHash::parse(&gone).unwrap()]);
-    let (_, answer) = net.direct(entry, &request).await;
-    assert_eq!(answer["swarm"].as_object().unwrap().values().filter(|one| one["deleted"][0] == gone).count(), 4);
+    assert_eq!(net.direct(entry, &request).await.0, 200);
+    until_all_hold(&net, &[entry, second, members[3], members[4]], &account, std::slice::from_ref(&kept)).await;
     // Only the entry knows that somebody missed it; it forgets.
     forget_queue(&net, entry).await;
     net.network.start_node(late).await.unwrap();
@@ -69,6 +76,34 @@ async fn a_deletion_that_was_missed_is_caught_up_and_not_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_stored_again_after_its_deletion_reaches_members_that_were_away() {
+    let mut net = Net::start().await;
+    let account = account(8);
+    let (members, _) = net.swarm_of(&account);
+    let [entry, second, away, away_later, fifth] = members[..] else { panic!("a swarm has five") };
+    let hash = stored(&net, entry, &account, b"again").await;
+    net.network.stop_node(away).await.unwrap();
+    let request = delete(&account, &[MessageHash::parse(&hash).unwrap()]);
+    assert_eq!(net.direct(entry, &request).await.0, 200);
+    until_all_hold(&net, &[entry, second, away_later, fifth], &account, &[]).await;
+    // The second knows of the deletion and not of the store after it.
+    net.network.stop_node(away_later).await.unwrap();
+    assert_eq!(stored(&net, entry, &account, b"again").await, hash);
+    forget_queue(&net, entry).await;
+    for late in [away, away_later] {
+        net.network.start_node(late).await.unwrap();
+        net.until_hashes(late, &account, 0, std::slice::from_ref(&hash)).await;
+    }
+    // Deleted once more, it is gone for good.
+    assert_eq!(net.direct(away, &request).await.0, 200);
+    until_all_hold(&net, &members, &account, &[]).await;
+    net.network.stop_node(away).await.unwrap();
+    net.network.start_node(away).await.unwrap();
+    until_all_hold(&net, &members, &account, &[]).await;
+    net.network.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_missed_messages_come_within_seconds() {
     const MISSED: usize = 5_000;
     let mut net = Net::start().await;
@@ -82,7 +117,7 @@ async fn thousands_of_missed_messages_come_within_seconds() {
         .map(|n| {
             let data = [n.to_le_bytes().as_slice(), &[7; 1000]].concat();
             let hash = message_hash(&who.to_bytes(), Namespace(0), &data).as_str().to_owned();
-            Message { hash, namespace: 0, timestamp: now, expiry: now + 86_400_000, data }
+            Message { hash, namespace: 0, timestamp: now, expiry: now + 86_400_000, stored: now, data }
         })
         .collect();
     let node = net.network.node(entry).unwrap();
