@@ -1,6 +1,8 @@
 //! The HTTP surface of a node (service-nodes 2): thin handlers over [`crate::rpc`], [`crate::onion`] and [`crate::peer`].
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::Router;
@@ -24,6 +26,7 @@ use crate::metrics;
 use crate::node::Node;
 use crate::onion;
 use crate::peer::PeerAnswer;
+use crate::rate_limit::RateLimit;
 use crate::registry::VERSION;
 use crate::replication;
 use crate::rpc;
@@ -56,15 +59,33 @@ impl IntoResponse for Answer {
 
 /// The whole body, or the answer to send if it is too large or too slow.
 pub(crate) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Answer> {
+    read_within(limits::BODY_TIMEOUT, headers, body, limit).await
+}
+
+async fn read_within(patience: Duration, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Answer> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = || Answer::error(413, "Request body too large");
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
         return Err(too_large());
     }
-    match tokio::time::timeout(limits::BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await {
+    match tokio::time::timeout(patience, axum::body::to_bytes(body, limit)).await {
         Ok(read) => read.map_err(|_| too_large()),
         Err(_) => Err(Answer::error(408, "Request body too slow")),
     }
+}
+
+/// The body of a client's request, unless its address asks too often.
+async fn admit(
+    node: &Node,
+    buckets: &RateLimit<IpAddr>,
+    ip: Option<Extension<ClientIp>>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, Answer> {
+    if ip.is_some_and(|Extension(ClientIp(ip))| !buckets.allows(ip)) {
+        return Err(limited(node));
+    }
+    read_body(headers, body, limits::BODY).await
 }
 
 async fn storage_rpc(
@@ -72,18 +93,12 @@ async fn storage_rpc(
     ip: Option<Extension<ClientIp>>,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
-    if ip.is_some_and(|Extension(ClientIp(ip))| !node.clients.allows(ip)) {
-        return limited(&node);
-    }
+) -> Result<Answer, Answer> {
     if headers.contains_key("x-loki-long-poll") {
-        return Answer::error(410, "long polling is no longer supported");
+        return Err(Answer::error(410, "long polling is no longer supported"));
     }
-    let body = match read_body(&headers, body, limits::BODY).await {
-        Ok(body) => body,
-        Err(answer) => return answer,
-    };
-    rpc::answer(&node, &body).await
+    let body = admit(&node, &node.clients, ip, &headers, body).await?;
+    Ok(rpc::answer(&node, &body).await)
 }
 
 fn limited(node: &Node) -> Answer {
@@ -97,13 +112,9 @@ async fn onion_req(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let answer = if ip.is_some_and(|Extension(ClientIp(ip))| !node.packets.allows(ip)) {
-        limited(&node)
-    } else {
-        match read_body(&headers, body, limits::BODY).await {
-            Ok(body) => onion::from_client(&node, &body).await,
-            Err(answer) => answer,
-        }
+    let answer = match admit(&node, &node.packets, ip, &headers, body).await {
+        Ok(body) => onion::from_client(&node, &body).await,
+        Err(answer) => answer,
     };
     let mut response = answer.into_response();
     allow_page(&node, &headers, &mut response);
@@ -152,15 +163,11 @@ async fn get_stats() -> Answer {
 }
 
 /// Requests of other nodes. Whoever is not on the list learns nothing.
-async fn from_node(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Answer {
-    let body = match read_body(&headers, body, limits::PEER_BODY).await {
-        Ok(body) => body,
-        Err(answer) => return answer,
-    };
+async fn from_node(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Result<Answer, Answer> {
+    let body = read_body(&headers, body, limits::PEER_BODY).await?;
     let list = node.registry.list();
-    let Some(request) = node.transport.open(&node.clock, &list, &body) else {
-        return Answer::error(403, "refused");
-    };
+    let opened = node.transport.open(&node.clock, &list, &body);
+    let request = opened.ok_or_else(|| Answer::error(403, "refused"))?;
     let answer = match request.method.as_str() {
         "onion_request" if !node.hops.allows_node(request.from) => limited(&node),
         "onion_request" => onion::from_hop(&node, &request.body).await,
@@ -169,13 +176,97 @@ async fn from_node(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body
     };
     let status = answer.status;
     let answer = PeerAnswer { status, body: answer.into_bytes().0 };
-    match node.transport.seal_answer(&list, &request, &answer) {
-        Some(sealed) => Answer { status: 200, body: rpc::Body::Bytes(sealed) },
-        None => Answer::error(500, "request failed"),
-    }
+    let sealed = node.transport.seal_answer(&list, &request, &answer);
+    let sealed = sealed.ok_or_else(|| Answer::error(500, "request failed"))?;
+    Ok(Answer { status: 200, body: rpc::Body::Bytes(sealed) })
 }
 
 async fn not_found(request: Request) -> Answer {
     let shown: String = request.uri().path().chars().take(200).collect();
     Answer::error(404, format!("{} {shown} Not Found", request.method()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::Context;
+    use std::task::Poll;
+
+    use axum::body::HttpBody;
+    use hyper::body::Frame;
+    use serde_json::Map;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::keys::Keys;
+    use crate::node::start;
+    use crate::peer::Outgoing;
+    use crate::peer::Transport;
+    use crate::rate_limit::Rate;
+    use crate::registry::ListedNode;
+    use crate::registry::NodeList;
+    use crate::registry::Registry;
+    use crate::tls;
+
+    /// A body that never comes.
+    struct Silent;
+
+    impl HttpBody for Silent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up_and_one_that_is_too_large_is_not_read() {
+        let headers = HeaderMap::new();
+        let patience = Duration::from_millis(20);
+        let slow = read_within(patience, &headers, Body::new(Silent), 9).await;
+        assert_eq!(slow.unwrap_err().status, 408);
+        let patience = Duration::from_secs(20);
+        let (fits, not) = (Body::from("nine long"), Body::from("ten longer"));
+        assert!(read_within(patience, &headers, fits, 9).await.is_ok());
+        assert_eq!(read_within(patience, &headers, not, 9).await.unwrap_err().status, 413);
+        let announced = HeaderMap::from_iter([(header::CONTENT_LENGTH, HeaderValue::from(10))]);
+        assert_eq!(read_within(patience, &announced, Body::new(Silent), 9).await.unwrap_err().status, 413);
+    }
+
+    #[tokio::test]
+    async fn each_node_that_passes_packets_on_has_its_own_bucket() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let keys: Vec<Arc<Keys>> = (1..=3).map(|n| Arc::new(Keys::from_seed([n; 32]))).collect();
+        let listed = keys
+            .iter()
+            .map(|keys| ListedNode::new(keys.ed25519_public, keys.x25519_public, [127, 0, 0, 1].into(), port, None));
+        let registry = Registry::new(NodeList::new(listed));
+        let [own, busy, quiet] = keys.as_slice() else { return };
+        let clock = Clock::system();
+        let mut node =
+            Node::new(Arc::clone(own), clock.clone(), registry.clone(), &folder.path().join("messages.sqlite"))
+                .unwrap();
+        node.hops = RateLimit::new(Rate { per_second: 0.001, burst: 3.0 });
+        let running = start(node, listener, Some(tls::acceptor(folder.path()).unwrap()));
+        let list = registry.list();
+        let ask = async |from: &Arc<Keys>| {
+            let transport = Transport::new(Arc::clone(from), tls::client().unwrap());
+            let timeout = Duration::from_secs(20);
+            let outgoing = Outgoing { method: "onion_request", header: Map::new(), body: b"no packet", timeout };
+            transport.call(&clock, list.find(&own.ed25519_public).unwrap(), outgoing).await.unwrap().status
+        };
+        let mut statuses = Vec::new();
+        for _ in 0..5 {
+            statuses.push(ask(busy).await);
+        }
+        assert_eq!(statuses, [400, 400, 400, 429, 429]);
+        assert_eq!(ask(quiet).await, 400);
+        running.stop().await;
+    }
 }

@@ -9,6 +9,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -34,13 +36,25 @@ mod patience;
 #[derive(Debug, Clone, Copy)]
 pub struct ClientIp(pub IpAddr);
 
-/// Open connections at one listener.
-const CONNECTIONS: usize = 4096;
-/// Of these, from one address. A gateway needs one for every packet on its way to a guard.
+/// What a listener puts up with.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Open connections; whoever comes then waits.
+    connections: usize,
+    /// How long TLS may take to begin.
+    handshake: Duration,
+    /// How long a connection may be idle, or take over the head of a request.
+    idle: Duration,
+}
+
+const BOUNDS: Bounds = Bounds {
+    connections: 4096,
+    handshake: Duration::from_secs(10),
+    // Longer than clients keep idle connections, so that they close first.
+    idle: Duration::from_secs(120),
+};
+/// Open connections from one address. A gateway needs one for every packet on its way to a guard.
 const PER_ADDRESS: usize = 512;
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Longer than clients keep idle connections, so that they close first.
-const IDLE: Duration = Duration::from_secs(120);
 /// Streams of one HTTP/2 connection.
 const STREAMS: u32 = 64;
 /// How long requests at work may take to end when the listener stops.
@@ -53,7 +67,17 @@ pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, app: Router)
 
 /// Serves until told to stop; then takes no more connections and lets requests at work end.
 pub async fn serve_until(listener: TcpListener, tls: Option<TlsAcceptor>, app: Router, stop: impl Future<Output = ()>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    serve_within(BOUNDS, listener, tls, app, stop).await;
+}
+
+async fn serve_within(
+    bounds: Bounds,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    stop: impl Future<Output = ()>,
+) {
+    let slots = Arc::new(Semaphore::new(bounds.connections));
     let addresses = Arc::new(Addresses::default());
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -82,10 +106,10 @@ pub async fn serve_until(listener: TcpListener, tls: Option<TlsAcceptor>, app: R
         let stopped = stopped.clone();
         connections.spawn(async move {
             match tls {
-                None => connection(stream, app, ip, stopped).await,
+                None => connection(stream, app, ip, bounds.idle, stopped).await,
                 Some(tls) => {
-                    if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
-                        connection(stream, app, ip, stopped).await;
+                    if let Ok(Ok(stream)) = timeout(bounds.handshake, tls.accept(stream)).await {
+                        connection(stream, app, ip, bounds.idle, stopped).await;
                     }
                 }
             }
@@ -101,19 +125,31 @@ async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     app: Router,
     ip: ClientIp,
+    idle: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let begun = Arc::new(AtomicBool::new(false));
+    let begins = Arc::clone(&begun);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        begins.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ip);
         app.clone().oneshot(request.map(axum::body::Body::new))
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).keep_alive_interval(IDLE);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).keep_alive_interval(idle);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(Patient::new(stream)), service));
+    // Until the first request nobody else looks at the time: it is not known yet which HTTP this will be.
+    let never_begun = async {
+        tokio::time::sleep(idle).await;
+        if begun.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    };
     // A broken connection is the client's affair.
     tokio::select! {
         ended = connection.as_mut() => return drop(ended),
+        () = never_begun => return,
         _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
     }
     drop(connection.await);
@@ -159,7 +195,7 @@ impl Drop for Place {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 mod tests {
     use axum::routing::get;
     use tokio::io::AsyncReadExt;
@@ -179,6 +215,64 @@ mod tests {
         drop(places);
         assert!(addresses.enter(one).is_some());
         assert!(addresses.0.lock().unwrap().is_empty(), "nothing is remembered of those that left");
+    }
+
+    /// A listener that is patient for so many ms and takes so many connections.
+    async fn listening(ms: u64, connections: usize, tls: Option<TlsAcceptor>) -> (std::net::SocketAddr, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let patience = Duration::from_millis(ms);
+        let bounds = Bounds { connections, handshake: patience, idle: patience };
+        let app = Router::new().route("/", get(async || "done"));
+        let mut served = JoinSet::new();
+        served.spawn(serve_within(bounds, listener, tls, app, pending()));
+        (address, served)
+    }
+
+    /// Reads until the other end closes.
+    async fn rest(mut client: TcpStream) -> String {
+        let mut said = Vec::new();
+        let read = timeout(Duration::from_secs(20), client.read_to_end(&mut said)).await;
+        drop(read.expect("the connection was closed"));
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    #[tokio::test]
+    async fn whoever_says_nothing_half_a_head_or_nothing_more_is_hung_up_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (silent_tls, _served) = listening(50, 9, Some(crate::tls::acceptor(folder.path()).unwrap())).await;
+        assert_eq!(rest(TcpStream::connect(silent_tls).await.unwrap()).await, "");
+        let (address, _served) = listening(50, 9, None).await;
+        for (sent, answered) in [
+            ("", false),
+            ("PRI * HT", false),
+            ("GET / HTTP/1.1\r\nhos", false),
+            ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", true),
+        ] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(sent.as_bytes()).await.unwrap();
+            assert_eq!(rest(client).await.ends_with("done"), answered, "{sent}");
+        }
+    }
+
+    #[tokio::test]
+    async fn with_all_places_taken_the_next_one_waits() {
+        let (address, _served) = listening(60_000, 1, None).await;
+        let ask = async |client: &mut TcpStream| {
+            client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        };
+        let mut byte = [0];
+        let (mut first, mut second) =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        ask(&mut first).await;
+        first.read_exact(&mut byte).await.unwrap();
+        ask(&mut second).await;
+        assert!(
+            timeout(Duration::from_millis(100), second.read_exact(&mut byte)).await.is_err(),
+            "there was one place"
+        );
+        drop(first);
+        timeout(Duration::from_secs(20), second.read_exact(&mut byte)).await.unwrap().unwrap();
     }
 
     #[tokio::test]
