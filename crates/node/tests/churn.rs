@@ -1,5 +1,5 @@
-//! Nodes join, leave and are killed at random while messages are stored and deleted. A model keeps what was acknowledged; in the
-//! end every member of every swarm holds exactly that.
+//! Nodes join, leave and are killed at random while messages are stored and deleted; swarms split and merge. A model keeps what
+//! was acknowledged; in the end every member of every swarm holds exactly that.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
@@ -94,6 +94,8 @@ struct World {
     unsure: BTreeSet<String>,
     deleted: BTreeSet<String>,
     count: u64,
+    splits: usize,
+    merges: usize,
 }
 
 fn account(n: u8) -> Account {
@@ -118,8 +120,12 @@ impl World {
     async fn publish(&mut self) {
         let keys: Vec<_> =
             self.members.iter().filter(|member| member.listed).map(|member| member.keys.ed25519_public).collect();
+        let before = self.list().swarms().len();
         let assigned = swarms::assign(&keys, &self.swarms);
         self.swarms = keys.iter().zip(assigned).map(|(key, swarm)| (key.0, swarm)).collect();
+        let after = self.list().swarms().len();
+        self.splits += usize::from(after > before && before > 0);
+        self.merges += usize::from(after < before);
         for member in &self.members {
             member.registry.replace(self.list());
             tokio::task::yield_now().await;
@@ -192,19 +198,38 @@ impl World {
                 let at = *down.choose(&mut self.rng).unwrap();
                 self.members[at].start().await;
             }
-            6..8 if self.members.len() < 15 => {
-                let member = Member::new(self.members.len(), &self.folder).await;
-                self.members.push(member);
-                self.publish().await;
-            }
-            // A node that leaves stays up, as the guide asks, until others have what it had.
-            8.. if up.len() > 6 => {
-                let at = *up.choose(&mut self.rng).unwrap();
-                self.members[at].listed = false;
-                self.publish().await;
-            }
+            6..8 if self.members.len() < 15 => self.join().await,
+            8.. if up.len() > 6 => self.leave().await,
             _ => {}
         }
+    }
+
+    async fn join(&mut self) {
+        let member = Member::new(self.members.len(), &self.folder).await;
+        self.members.push(member);
+        self.publish().await;
+    }
+
+    /// A node that leaves stays up, as the guide asks, until others have what it had.
+    async fn leave(&mut self) {
+        let up: Vec<usize> = (0..self.members.len())
+            .filter(|at| self.members[*at].running.is_some() && self.members[*at].listed)
+            .collect();
+        let at = *up.choose(&mut self.rng).unwrap();
+        self.members[at].listed = false;
+        self.publish().await;
+    }
+
+    fn listed(&self) -> usize {
+        self.members.iter().filter(|member| member.listed).count()
+    }
+
+    /// A step of the load, and something that happens meanwhile.
+    async fn work(&mut self) {
+        for _ in 0..STORES_PER_STEP {
+            self.store().await;
+        }
+        self.delete().await;
     }
 
     /// What a node holds of an account.
@@ -263,6 +288,8 @@ async fn whatever_nodes_do_nothing_is_lost_and_nothing_comes_back() {
         unsure: BTreeSet::new(),
         deleted: BTreeSet::new(),
         count: 0,
+        splits: 0,
+        merges: 0,
     };
     for number in 0..9 {
         let member = Member::new(number, &world.folder).await;
@@ -270,10 +297,20 @@ async fn whatever_nodes_do_nothing_is_lost_and_nothing_comes_back() {
     }
     world.publish().await;
     for _ in 0..STEPS {
-        for _ in 0..STORES_PER_STEP {
-            world.store().await;
+        world.work().await;
+        world.change().await;
+    }
+    // Whatever chance has done so far: into two swarms, into one, and into two again, with load between.
+    for (nodes, wanted) in [(10, 2), (9, 1), (11, 2)] {
+        while world.listed() < nodes {
+            world.join().await;
+            world.work().await;
         }
-        world.delete().await;
+        while world.listed() > nodes {
+            world.leave().await;
+            world.work().await;
+        }
+        assert_eq!(world.list().swarms().len(), wanted, "seed {seed}: {nodes} nodes");
         world.change().await;
     }
     for member in &mut world.members {
@@ -295,6 +332,7 @@ async fn whatever_nodes_do_nothing_is_lost_and_nothing_comes_back() {
         swarms.len()
     );
     assert!(kept > STEPS / 2, "there was load");
+    assert!(world.splits > 0 && world.merges > 0, "{} splits, {} merges", world.splits, world.merges);
     for member in &mut world.members {
         member.kill().await;
     }
