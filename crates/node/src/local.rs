@@ -62,6 +62,16 @@ pub struct Options {
     pub distinct_subnets: bool,
 }
 
+impl Options {
+    /// Ten nodes on whatever ports of this machine are free, everything below this folder.
+    #[must_use]
+    pub fn on_free_ports(folder: &Path) -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (data, app) = (folder.join("data"), folder.join("dist"));
+        Self { nodes: 10, listen: any, seed_listen: any, data, app, distinct_subnets: false }
+    }
+}
+
 /// Why it does not run.
 #[derive(Debug, Error)]
 #[non_exhaustive]

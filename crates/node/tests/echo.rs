@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -79,16 +78,7 @@ impl Behaviour for Chatter {
 }
 
 async fn network(data: &Path) -> Network {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let options = Options {
-        nodes: 10,
-        listen: any,
-        seed_listen: any,
-        data: data.to_owned(),
-        app: data.join("no-app"),
-        distinct_subnets: false,
-    };
-    Network::start(&options).await.unwrap()
+    Network::start(&Options::on_free_ports(data)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

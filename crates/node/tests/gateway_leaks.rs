@@ -115,17 +115,8 @@ fn requests(asked: &[u8]) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gateway_sees_what_the_table_allows_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let network = Network::start(&Options {
-        nodes: 20,
-        listen: any,
-        seed_listen: any,
-        data: folder.path().join("net"),
-        app: folder.path().join("no-app"),
-        distinct_subnets: true,
-    })
-    .await
-    .unwrap();
+    let options = Options { nodes: 20, distinct_subnets: true, ..Options::on_free_ports(folder.path()) };
+    let network = Network::start(&options).await.unwrap();
     let (address, asked, answered) = recorder(network.app_address).await;
     let gateway = format!("http://{address}");
     let echo = echo::spawn(&gateway, &folder.path().join("echo")).await.unwrap();
@@ -189,6 +180,6 @@ async fn the_gateway_sees_what_the_table_allows_and_no_more() {
     );
     assert!(!answers.contains("content-encoding"));
     // What it keeps: the gateway has no file at all.
-    assert!(!folder.path().join("no-app").exists());
+    assert!(!folder.path().join("dist").exists());
     network.shut_down().await;
 }

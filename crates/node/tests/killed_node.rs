@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -51,16 +50,7 @@ impl Behaviour for Talker {
 #[tokio::test(flavor = "multi_thread")]
 async fn any_one_node_may_be_killed_during_a_conversation() {
     let folder = tempfile::tempdir().unwrap();
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let options = Options {
-        nodes: 10,
-        listen: any,
-        seed_listen: any,
-        data: folder.path().join("net"),
-        app: folder.path().join("no-app"),
-        distinct_subnets: false,
-    };
-    let mut network = Network::start(&options).await.unwrap();
+    let mut network = Network::start(&Options::on_free_ports(folder.path())).await.unwrap();
     let gateway = format!("http://{}", network.app_address);
     let echo = echo::spawn(&gateway, &folder.path().join("echo")).await.unwrap();
     let (seen, mut messages) = mpsc::unbounded_channel();

@@ -1,7 +1,6 @@
 //! A network as a stranger finds it, and requests to its nodes by either way.
 
 use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rand::Rng;
@@ -107,15 +106,7 @@ impl Network {
 
 async fn start() -> (local::Network, TempDir) {
     let folder = TempDir::new().unwrap();
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let options = local::Options {
-        nodes: 10,
-        listen: any,
-        seed_listen: any,
-        data: folder.path().join("data"),
-        app: folder.path().join("dist"),
-        distinct_subnets: false,
-    };
+    let options = local::Options::on_free_ports(folder.path());
     (local::Network::start(&options).await.unwrap(), folder)
 }
 

@@ -21,7 +21,6 @@ use zwiebel_proto::storage_rpc::Namespace;
 
 use crate::support::Net;
 use crate::support::account;
-use crate::support::options;
 
 const DAY: u64 = 86_400_000;
 
@@ -166,7 +165,7 @@ async fn restart_keeps_everything_and_the_clock_expires_it() {
         assert_eq!(net.hashes(*member, &alice, 0).await, [hash.as_str()]);
     }
     assert!(matches!(
-        Network::start(&options(net.folder.path())).await,
+        Network::start(&Options::on_free_ports(net.folder.path())).await,
         Err(zwiebel_node::local::LocalError::InUse { .. })
     ));
     net.network.move_clock(15 * 86_400_000).await;
@@ -217,6 +216,7 @@ async fn member_cannot_make_another_do_what_the_owner_did_not_sign() {
         header.insert("call".to_owned(), request["method"].clone());
         if let Some(made) = made {
             header.insert("made".to_owned(), made.into());
+            header.insert("late".to_owned(), true.into());
         }
         let body = request["params"].to_string();
         let outgoing =
@@ -283,7 +283,7 @@ async fn errors_of_hops_have_the_known_texts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn seed_and_distinct_subnets_suit_clients_that_want_them() {
     let folder = TempDir::new().unwrap();
-    let wanted = Options { distinct_subnets: true, ..options(folder.path()) };
+    let wanted = Options { distinct_subnets: true, ..Options::on_free_ports(folder.path()) };
     let network = Network::start(&wanted).await.unwrap();
     let request = json!({"jsonrpc": "2.0", "method": "get_n_service_nodes", "params": {"active_only": true, "fields": {
         "public_ip": true, "storage_port": true, "pubkey_x25519": true, "pubkey_ed25519": true,
@@ -304,7 +304,7 @@ async fn seed_and_distinct_subnets_suit_clients_that_want_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_seed_answers_as_tools_of_the_public_network_expect() {
     let folder = TempDir::new().unwrap();
-    let network = Network::start(&options(folder.path())).await.unwrap();
+    let network = Network::start(&Options::on_free_ports(folder.path())).await.unwrap();
     let http = tls::client().unwrap();
     let ask = async |params: Value| {
         let request = json!({"jsonrpc": "2.0", "id": "0", "method": "get_service_nodes", "params": params});

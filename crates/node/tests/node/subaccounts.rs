@@ -94,8 +94,14 @@ async fn outbox_ends_with_the_same_value_in_whatever_order_it_comes() {
         let alice = owner(&account(1));
         for index in order {
             let (hash, timestamp) = values[index];
-            let message =
-                Message { hash: hash.repeat(43), namespace: -1, timestamp, expiry: i64::MAX, data: Vec::new() };
+            let message = Message {
+                hash: hash.repeat(43),
+                namespace: -1,
+                timestamp,
+                expiry: i64::MAX,
+                stored: 0,
+                data: Vec::new(),
+            };
             node.store.run(move |db| messages::replace(db, &alice, &message)).await.unwrap();
         }
         let present = node.store.run(move |db| messages::outbox(db, &alice, -1)).await.unwrap();
@@ -121,28 +127,67 @@ async fn later_value_with_an_earlier_clock_still_replaces() {
     }
 }
 
+/// A copy of a call from one member to another, as of a client's call of just now or of an earlier time.
+async fn copy(net: &Net, from: usize, to: usize, request: &Value, late: Option<u64>) -> u16 {
+    let list = net.network.registry.list();
+    let to = list.find(&net.network.node(to).unwrap().ed25519()).unwrap();
+    let mut header = serde_json::Map::new();
+    header.insert("call".to_owned(), request["method"].clone());
+    if let Some(made) = late {
+        header.insert("made".to_owned(), made.into());
+        header.insert("late".to_owned(), true.into());
+    }
+    let body = request["params"].to_string();
+    let outgoing = Outgoing { method: "storage_cc", header, body: body.as_bytes(), timeout: Duration::from_secs(5) };
+    let transport = Transport::new(Arc::clone(&net.network.node(from).unwrap().keys), tls::client().unwrap());
+    transport.call(&net.network.clock, to, outgoing).await.unwrap().status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_revocation_does_not_undo_a_newer_unrevocation() {
+    let net = Net::start().await;
+    let alice = account(9);
+    let (members, _) = net.swarm_of(&alice);
+    let now = net.now();
+    let [given_back, revoked] = [[1; 36], [2; 36]];
+    let signed = |method: &str, name: &str, time: u64, tokens: &[[u8; 36]], text: Vec<u8>| {
+        let tokens: Vec<String> = tokens.iter().map(|token| base64(token)).collect();
+        json!({"method": method, "params": {
+            "pubkey": alice.id().to_string(), "pubkey_ed25519": hex::encode(alice.ed25519().public().0),
+            "timestamp": time, "signature": base64(&alice.ed25519().sign(&text)), name: tokens,
+        }})
+    };
+    let revoke = |time, tokens: &[[u8; 36]]| {
+        let text = rpc::signed_text::revoke_subaccount(time, tokens);
+        signed("revoke_subaccount", "revoke", time, tokens, text)
+    };
+    let text = rpc::signed_text::unrevoke_subaccount(now, &[given_back]);
+    let unrevoke = signed("unrevoke_subaccount", "unrevoke", now, &[given_back], text);
+    let known = async || {
+        let (node, who) = (net.network.node(members[1]).unwrap(), owner(&alice));
+        node.store.run(move |db| revoked::list(db, &who)).await.unwrap()
+    };
+    assert_eq!(copy(&net, members[0], members[1], &unrevoke, None).await, 200);
+    let earlier = revoke(now - 5, &[given_back, revoked]);
+    assert_eq!(copy(&net, members[0], members[1], &earlier, Some(now - 5)).await, 200);
+    assert_eq!(known().await, [revoked]);
+    // One that is newer counts, however late it comes.
+    assert_eq!(copy(&net, members[0], members[1], &revoke(now + 5, &[given_back]), Some(now + 5)).await, 200);
+    assert_eq!(known().await, [revoked, given_back]);
+    net.network.shut_down().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn members_that_got_outbox_values_in_another_order_agree() {
     let net = Net::start().await;
     let alice = account(7);
     let (members, _) = net.swarm_of(&alice);
-    let list = net.network.registry.list();
-    let copy = async |to: usize, request: &Value| {
-        let victim = list.find(&net.network.node(to).unwrap().ed25519()).unwrap();
-        let mut header = serde_json::Map::new();
-        header.insert("call".to_owned(), request["method"].clone());
-        let body = request["params"].to_string();
-        let outgoing =
-            Outgoing { method: "storage_cc", header, body: body.as_bytes(), timeout: Duration::from_secs(5) };
-        let transport = Transport::new(Arc::clone(&net.network.node(members[0]).unwrap().keys), tls::client().unwrap());
-        transport.call(&net.network.clock, victim, outgoing).await.unwrap().status
-    };
     let now = net.now();
     let older = rpc::store_signed(&alice, b"older", DAY, now, Namespace(-1));
     let newer = rpc::store_signed(&alice, b"newer", DAY, now + 1, Namespace(-1));
     for (member, order) in [(members[1], [&older, &newer]), (members[2], [&newer, &older])] {
         for request in order {
-            assert_eq!(copy(member, request).await, 200);
+            assert_eq!(copy(&net, members[0], member, request, None).await, 200);
         }
     }
     let one = net.hashes(members[1], &alice, -1).await;

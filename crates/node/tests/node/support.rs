@@ -1,7 +1,6 @@
 //! A network in a temporary directory, and clients for it.
 
 use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,22 +72,10 @@ pub(crate) struct Net {
     pub(crate) http: reqwest::Client,
 }
 
-pub(crate) fn options(folder: &Path) -> Options {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    Options {
-        nodes: 10,
-        listen: any,
-        seed_listen: any,
-        data: folder.join("data"),
-        app: folder.join("dist"),
-        distinct_subnets: false,
-    }
-}
-
 impl Net {
     pub(crate) async fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let network = Network::start(&options(folder.path())).await.unwrap();
+        let network = Network::start(&Options::on_free_ports(folder.path())).await.unwrap();
         Self { network, folder, http: tls::client().unwrap() }
     }
 
@@ -96,7 +83,7 @@ impl Net {
     pub(crate) async fn restart(self) -> Self {
         let Self { network, folder, http } = self;
         network.shut_down().await;
-        let network = Network::start(&options(folder.path())).await.unwrap();
+        let network = Network::start(&Options::on_free_ports(folder.path())).await.unwrap();
         Self { network, folder, http }
     }
 
