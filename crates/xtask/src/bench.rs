@@ -30,6 +30,9 @@ pub(crate) fn bench() -> Result<bool> {
     show(example("zwiebel-crypto", "ratchet_bench", &["--features", "testing"]))?;
     println!("\nA network of nodes on this machine, beside the machine's own speed");
     show(example("zwiebel-node", "node_bench", &[]))?;
+    println!("\nMemory of nodes that are processes of their own");
+    app::build_native(false)?;
+    show(example("zwiebel-node", "memory_soak", &["--", "0.5"]))?;
     println!("\nOnion requests and forward secrecy, in the browser");
     test::browser_bench()?;
     println!("\nThe app in Chromium");

@@ -29,7 +29,8 @@ cargo xtask <command>
   e2e [FILTER]            end-to-end tests only: spec files or test names that contain FILTER
   bench                   sizes and speed
   fuzz [TARGET [RUNS]]    long runs under libFuzzer, 10 million of each target; needs a nightly toolchain
-  soak [ROUNDS]           long runs: nodes killed under load (1,000 rounds), devices under faults
+  soak [ROUNDS [MINUTES]] long runs: nodes killed under load (1,000 rounds), nodes under an even load (60 minutes),
+                          devices under faults
   imports                 the import table only
   tools                   install the tools and nothing else
 ";
