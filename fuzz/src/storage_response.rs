@@ -14,12 +14,12 @@ pub fn run(bytes: &[u8]) {
     let _ = SwarmResponse::parse(bytes);
     let _ = InfoResponse::parse(bytes);
     let _ = ExpiriesResponse::parse(bytes);
-    let _ = DeleteResponse::parse(bytes, &id, &[]);
-    let _ = ExpireResponse::parse(bytes, &id, &[]);
     if let Ok(BatchResponse(results)) = BatchResponse::parse(bytes) {
         for (_, body) in results {
             let _ = StoreResponse::from_value(&body);
             let _ = RetrieveResponse::from_value(&body);
+            let _ = DeleteResponse::from_value(&body, &id, &[]);
+            let _ = ExpireResponse::from_value(&body, &id, &[]);
         }
     }
     if let Ok(nodes) = active_nodes::decode(bytes) {

@@ -197,24 +197,12 @@ impl StoreResponse {
 }
 
 impl DeleteResponse {
-    /// Reads the body of an answer to [`super::delete`] with these hashes.
-    ///
-    /// # Errors
-    /// [`ResponseError`].
-    pub fn parse(body: &[u8], account: &AccountId, requested: &[MessageHash]) -> Result<Self, ResponseError> {
-        Self::from_wire(&read(body)?, account, requested)
-    }
-
-    /// Reads one result of a batch.
+    /// Reads the answer to [`super::delete`] with these hashes, one result of a batch.
     ///
     /// # Errors
     /// [`ResponseError`].
     pub fn from_value(value: &Value, account: &AccountId, requested: &[MessageHash]) -> Result<Self, ResponseError> {
-        Self::from_wire(&read_value(value)?, account, requested)
-    }
-
-    fn from_wire(wire: &WireMembers, account: &AccountId, requested: &[MessageHash]) -> Result<Self, ResponseError> {
-        let account = account.to_bytes();
+        let (wire, account): (WireMembers, _) = (read_value(value)?, account.to_bytes());
         let (confirmed, failed) = confirmations(&wire.swarm, |member| {
             let deleted = hashes(member.get("deleted")?)?;
             Some((confirmation::delete(&account, requested, &deleted), ()))
@@ -224,24 +212,12 @@ impl DeleteResponse {
 }
 
 impl ExpireResponse {
-    /// Reads the body of an answer to [`super::expire`] with these hashes.
-    ///
-    /// # Errors
-    /// [`ResponseError`].
-    pub fn parse(body: &[u8], account: &AccountId, requested: &[MessageHash]) -> Result<Self, ResponseError> {
-        Self::from_wire(&read(body)?, account, requested)
-    }
-
-    /// Reads one result of a batch.
+    /// Reads the answer to [`super::expire`] with these hashes, one result of a batch.
     ///
     /// # Errors
     /// [`ResponseError`].
     pub fn from_value(value: &Value, account: &AccountId, requested: &[MessageHash]) -> Result<Self, ResponseError> {
-        Self::from_wire(&read_value(value)?, account, requested)
-    }
-
-    fn from_wire(wire: &WireMembers, account: &AccountId, requested: &[MessageHash]) -> Result<Self, ResponseError> {
-        let account = account.to_bytes();
+        let (wire, account): (WireMembers, _) = (read_value(value)?, account.to_bytes());
         let (confirmed, failed) = confirmations(&wire.swarm, |member| {
             let updated = hashes(member.get("updated")?)?;
             let unchanged = match member.get("unchanged") {
