@@ -11,6 +11,8 @@ pub mod envelope_open;
 #[cfg(feature = "node")]
 pub mod node_bencode;
 #[cfg(feature = "node")]
+pub mod node_http;
+#[cfg(feature = "node")]
 pub mod node_json;
 #[cfg(feature = "node")]
 pub mod node_onion;
@@ -46,6 +48,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("envelope_open", envelope_open::run),
     #[cfg(feature = "node")]
     ("node_bencode", node_bencode::run),
+    #[cfg(feature = "node")]
+    ("node_http", node_http::run),
     #[cfg(feature = "node")]
     ("node_json", node_json::run),
     #[cfg(feature = "node")]

@@ -9,6 +9,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use crate::node_bencode;
+use crate::node_http;
 use crate::node_json;
 use crate::node_onion;
 
@@ -52,6 +53,11 @@ fn storage_requests_in_json() {
 #[test]
 fn storage_requests_in_bencode() {
     replay("node_bencode", node_bencode::run);
+}
+
+#[test]
+fn bodies_at_the_doors_and_from_other_nodes() {
+    replay("node_http", node_http::run);
 }
 
 #[test]

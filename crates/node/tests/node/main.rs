@@ -21,6 +21,9 @@ mod waiting;
 #[path = "../../../../fuzz/src/node_bencode.rs"]
 mod node_bencode;
 #[allow(unreachable_pub, reason = "public over there")]
+#[path = "../../../../fuzz/src/node_http.rs"]
+mod node_http;
+#[allow(unreachable_pub, reason = "public over there")]
 #[path = "../../../../fuzz/src/node_json.rs"]
 mod node_json;
 #[allow(unreachable_pub, reason = "public over there")]
