@@ -35,9 +35,19 @@ self.addEventListener('fetch', (event) => {
   // Stored responses keep their headers, so the content security policy holds offline too.
   event.respondWith((async () => {
     const cache = await caches.open(CACHE);
-    return (await cache.match(path)) ?? fetch(request);
+    const stored = await cache.match(path);
+    if (!stored) return fetch(request);
+    if (path === '/' || path === '/worker.js') event.waitUntil(renewPolicy(cache, path, stored.clone()));
+    return stored;
   })());
 });
+
+// The policy names the gateways that the app may use, and these may change while the app does not. So page and worker are asked
+// for once more, for their headers: what they say stays as it was installed.
+async function renewPolicy(cache, path, stored) {
+  const fresh = await fetch(path, { cache: 'no-cache', credentials: 'omit' }).catch(() => null);
+  if (fresh?.ok && (await fresh.clone().text()) === (await stored.text())) await cache.put(path, fresh);
+}
 
 self.addEventListener('notificationclick', (event) => {
   event.notification.close();

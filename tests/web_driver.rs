@@ -82,7 +82,13 @@ fn write(key: &str) -> Effect {
 }
 
 fn get(id: u64, timeout_ms: u32) -> Effect {
-    Effect::Http(HttpRequest { id: RequestId(id), target: HttpTarget::Nodes, body: Vec::new(), timeout_ms })
+    Effect::Http(HttpRequest {
+        id: RequestId(id),
+        origin: None,
+        target: HttpTarget::Nodes,
+        body: Vec::new(),
+        timeout_ms,
+    })
 }
 
 /// Starts a driver over a fresh store; gives its handle, what it shows, and how it will end.

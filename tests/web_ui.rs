@@ -116,6 +116,7 @@ fn every_screen_has_an_address_that_reads_back() {
         Route::Path,
         Route::Phrase,
         Route::Blocked,
+        Route::Ways,
         Route::Devices,
     ] {
         assert_eq!(Route::parse(&route.to_string()), route);

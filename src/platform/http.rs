@@ -1,4 +1,5 @@
-//! Requests to our own origin, the gateway, and to nothing else (service-nodes 9.2): the two addresses are built here.
+//! Requests to gateways, by default the one of our own origin, and to nodes that take packets from pages (service-nodes 9.2):
+//! the three addresses are built here. The page's policy allows no others.
 
 use std::rc::Rc;
 
@@ -70,25 +71,29 @@ async fn exchange(request: &HttpRequest, abort: &Abort) -> Result<HttpOutcome, J
     init.set_cache(RequestCache::NoStore);
     init.set_credentials(RequestCredentials::Omit);
     init.set_redirect(RequestRedirect::Error);
-    let address = match &request.target {
-        HttpTarget::Nodes => {
-            init.set_method("GET");
-            "/gw/v1/nodes".to_owned()
-        }
-        HttpTarget::Onion(guard) => {
-            init.set_method("POST");
-            init.set_body(&Uint8Array::from(request.body.as_slice()));
-            format!("/gw/v1/onion/{}", hex(&guard.0))
-        }
+    let path = match &request.target {
+        HttpTarget::Nodes => "/gw/v1/nodes".to_owned(),
+        HttpTarget::Onion(guard) => format!("/gw/v1/onion/{}", hex(&guard.0)),
+        HttpTarget::Direct(_) => "/onion_req/v2".to_owned(),
     };
+    if request.target == HttpTarget::Nodes {
+        init.set_method("GET");
+    } else {
+        init.set_method("POST");
+        init.set_body(&Uint8Array::from(request.body.as_slice()));
+    }
+    let address = format!("{}{path}", request.origin.as_deref().unwrap_or_default());
     let request = Request::new_with_str_and_init(&address, &init)?;
     let response: Response = JsFuture::from(fetch(&request)).await?.dyn_into()?;
     let gateway_error = response.headers().get("X-Gateway-Error")?;
+    let unpadded = response.headers().get("X-Gateway-Length")?.and_then(|length| length.parse().ok());
     let body = Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?);
     if usize::try_from(body.length()).unwrap_or(usize::MAX) > MAX_BODY {
         return Ok(HttpOutcome::Unreachable);
     }
-    Ok(HttpOutcome::Response { status: response.status(), body: body.to_vec(), gateway_error })
+    let mut body = body.to_vec();
+    body.truncate(unpadded.unwrap_or(usize::MAX));
+    Ok(HttpOutcome::Response { status: response.status(), body, gateway_error })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -25,4 +25,5 @@ pub mod settings;
 pub mod status;
 pub mod sync;
 pub mod timeline;
+pub mod ways;
 pub mod welcome;

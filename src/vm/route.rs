@@ -18,6 +18,7 @@ pub enum Route {
     Path,
     Phrase,
     Blocked,
+    Ways,
     Devices,
 }
 
@@ -37,6 +38,7 @@ impl Route {
             "path" => Self::Path,
             "phrase" => Self::Phrase,
             "blocked" => Self::Blocked,
+            "gateways" => Self::Ways,
             "devices" => Self::Devices,
             _ => Self::Home,
         }
@@ -63,6 +65,7 @@ impl fmt::Display for Route {
             Self::Path => f.write_str("#/path"),
             Self::Phrase => f.write_str("#/phrase"),
             Self::Blocked => f.write_str("#/blocked"),
+            Self::Ways => f.write_str("#/gateways"),
             Self::Devices => f.write_str("#/devices"),
         }
     }

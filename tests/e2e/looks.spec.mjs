@@ -97,7 +97,7 @@ for (const [size, viewport] of Object.entries(WIDTHS)) {
     await ann.button('Block').click();
     await ann.dialog().getByRole('button', { name: 'Block' }).click();
     await ann.dialog().waitFor({ state: 'detached' });
-    for (const [fragment, screen] of [['#/new', 'new'], ['#/account', 'account'], ['#/settings', 'settings'], ['#/blocked', 'blocked'], ['#/path', 'path'], ['#/phrase', 'phrase']]) {
+    for (const [fragment, screen] of [['#/new', 'new'], ['#/account', 'account'], ['#/settings', 'settings'], ['#/blocked', 'blocked'], ['#/gateways', 'gateways'], ['#/path', 'path'], ['#/phrase', 'phrase']]) {
       await ann.go(fragment);
       await ann.dialog().waitFor();
       if (screen === 'path') await eventually('hops are shown', async () => (await ann.page.getByTestId('hop').count()) === 3);

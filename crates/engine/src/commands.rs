@@ -31,6 +31,14 @@ impl Engine {
                 self.new_path();
                 Ok(())
             }
+            Command::PreferWay(way) => {
+                self.prefer_way(way);
+                Ok(())
+            }
+            Command::ForgetOperator => {
+                self.forget_operator(cx);
+                Ok(())
+            }
             Command::EraseAccount => {
                 self.erase();
                 Ok(())
@@ -101,7 +109,9 @@ impl Engine {
             Command::CreateAccount { .. }
             | Command::RestoreAccount { .. }
             | Command::EraseAccount
-            | Command::NewPath => {}
+            | Command::NewPath
+            | Command::PreferWay(_)
+            | Command::ForgetOperator => {}
         }
         Ok(())
     }

@@ -38,10 +38,13 @@ pub enum Poll {
     Idle { wake_at: Option<u64> },
 }
 
-/// A request to our own origin. The browser and the native driver map it to `fetch` / an HTTP client.
+/// A request to a gateway, or to a node that takes packets itself. The browser and the native driver map it to `fetch` / an
+/// HTTP client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     pub id: RequestId,
+    /// `https://host[:port]`; `None`: where the app came from.
+    pub origin: Option<String>,
     pub target: HttpTarget,
     /// Body of a POST; empty for a GET.
     pub body: Vec<u8>,
@@ -49,11 +52,13 @@ pub struct HttpRequest {
     pub timeout_ms: u32,
 }
 
-/// The only two things a client ever asks of a gateway (service-nodes 9.2).
+/// The only things a client ever asks of a gateway (service-nodes 9.2), and the one of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HttpTarget {
     /// `GET /gw/v1/nodes`
     Nodes,
     /// `POST /gw/v1/onion/{ed25519 hex}`: a sealed packet for this guard.
     Onion(Ed25519Public),
+    /// `POST /onion_req/v2` at this guard itself.
+    Direct(Ed25519Public),
 }

@@ -22,6 +22,7 @@ use crate::jobs::votes::Votes;
 use crate::model::Model;
 use crate::model::rows::GuardsRow;
 use crate::net::guards::Guards;
+use crate::net::ways::Ways;
 use crate::net::{self, Network};
 use crate::outbox::Sending;
 use crate::outflow::{Held, Outflow};
@@ -86,7 +87,7 @@ pub(crate) struct Live {
     pub(crate) prune_at: u64,
     pub(crate) shown_network: Option<NetworkView>,
     pub(crate) restore_shown: Option<crate::view::RestoreView>,
-    pub(crate) bad_list: bool,
+    pub(crate) list_problem: Option<crate::view::Problem>,
     pub(crate) syncing: Syncing,
     pub(crate) push: Pushing,
     pub(crate) renew: Renewing,
@@ -107,7 +108,8 @@ impl Engine {
     /// Starts from what the store holds (nothing: a first start). The first effect is [`ViewEvent::Ready`].
     ///
     /// # Errors
-    /// [`BootError`] when rows of the account cannot be read. Rows about the network are only a cache and are dropped instead.
+    /// [`BootError`] when rows of the account, or whom to believe about the network, cannot be read. Other rows about the
+    /// network are only a cache and are dropped instead.
     #[expect(clippy::needless_pass_by_value, reason = "the rows are large and not needed by the caller any more")]
     pub fn boot(
         config: Config,
@@ -127,7 +129,7 @@ impl Engine {
         engine.live.vanish_at = Some(now_ms); // looked for once at the start
         for stored in &rows {
             if !engine.model.load(stored)? && stored.table == Table::Meta {
-                engine.load_network(&stored.key, &stored.value);
+                engine.load_network(&stored.key, &stored.value)?;
             }
         }
         let now = engine.time.advance(now_ms);
@@ -235,7 +237,8 @@ impl Engine {
         }
     }
 
-    fn load_network(&mut self, key: &[u8], bytes: &[u8]) {
+    /// All of it is only a cache, but for whom to believe.
+    fn load_network(&mut self, key: &[u8], bytes: &[u8]) -> Result<(), RowError> {
         match key {
             net::meta::NETWORK => {
                 if let Ok(network) = row::decode(Table::Meta, bytes) {
@@ -253,6 +256,12 @@ impl Engine {
                     self.net.guards = Guards::load(&guards);
                 }
             }
+            net::meta::OPERATOR => self.net.operator = Some(row::decode(Table::Meta, bytes)?),
+            net::meta::WAYS => {
+                if let Ok(ways) = row::decode(Table::Meta, bytes) {
+                    self.net.ways = Ways::load(ways);
+                }
+            }
             net::meta::CLOCK => {
                 if let Ok(offset) = row::decode(Table::Meta, bytes) {
                     self.net.clock = NetworkClock::restore(offset);
@@ -260,6 +269,7 @@ impl Engine {
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// The next deadline. Never at once: what is due was done, and what could not be done is looked at again soon.

@@ -5,7 +5,7 @@ use zwiebel_proto::account_id::AccountId;
 
 use crate::batch::BatchId;
 use crate::effect::RequestId;
-use crate::view::{Expiry, MessageId, Settings};
+use crate::view::{Expiry, MessageId, Settings, Way};
 
 /// One thing that happened outside; handed to [`crate::Engine::handle`].
 #[derive(Debug)]
@@ -127,6 +127,10 @@ pub enum Command {
 
     /// Build a new path.
     NewPath,
+    /// Use this way out as long as it works; `None`: the app chooses.
+    PreferWay(Option<Way>),
+    /// Give the pinned operator up: the next list pins whoever signed it.
+    ForgetOperator,
 }
 
 impl std::fmt::Debug for Command {

@@ -7,6 +7,8 @@ pub(crate) mod paths;
 pub(crate) mod pool;
 pub(crate) mod rpc;
 pub(crate) mod swarms;
+pub(crate) mod trust;
+pub(crate) mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +22,8 @@ use self::paths::Paths;
 use self::pool::Pool;
 use self::rpc::Flight;
 use self::swarms::Swarms;
+use self::trust::OperatorRow;
+use self::ways::Ways;
 use crate::clock::NetworkClock;
 use crate::effect::RequestId;
 use crate::view::{Connection, NetworkName};
@@ -31,6 +35,9 @@ pub(crate) struct Network {
     pub(crate) id: Option<String>,
     pub(crate) name: Option<NetworkName>,
     pub(crate) contacts: Vec<DirectoryContact>,
+    /// Whose signature lists need, on a network of one's own.
+    pub(crate) operator: Option<OperatorRow>,
+    pub(crate) ways: Ways,
     pub(crate) pool: Pool,
     pub(crate) guards: Guards,
     pub(crate) paths: Paths,
@@ -51,6 +58,8 @@ pub(crate) mod meta {
     pub(crate) const NODES: &[u8] = b"nodes";
     pub(crate) const GUARDS: &[u8] = b"guards";
     pub(crate) const CLOCK: &[u8] = b"clock";
+    pub(crate) const OPERATOR: &[u8] = b"operator";
+    pub(crate) const WAYS: &[u8] = b"ways";
 }
 
 /// Something to choose at random, none of it twice.

@@ -94,10 +94,16 @@ impl Outflow {
     }
 
     /// Makes a request at once. Only for requests that reveal and change nothing a commit records.
-    pub(crate) fn http(&mut self, target: HttpTarget, body: Vec<u8>, timeout_ms: u32) -> RequestId {
+    pub(crate) fn http(
+        &mut self,
+        origin: Option<String>,
+        target: HttpTarget,
+        body: Vec<u8>,
+        timeout_ms: u32,
+    ) -> RequestId {
         self.next_request = self.next_request.wrapping_add(1);
         let id = RequestId(self.next_request);
-        self.ready.push_back(Effect::Http(HttpRequest { id, target, body, timeout_ms }));
+        self.ready.push_back(Effect::Http(HttpRequest { id, origin, target, body, timeout_ms }));
         id
     }
 

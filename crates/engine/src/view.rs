@@ -354,8 +354,44 @@ pub struct NetworkView {
     pub last_poll_ms: Option<u64>,
     /// Service nodes known.
     pub nodes: u32,
+    /// The operator whose signature lists need (public key, 64 hex digits); none where nobody signs.
+    pub operator: Option<String>,
+    /// The ways out, in a fixed order: gateways, and nodes without any.
+    pub ways: Vec<WayView>,
+    /// The way the person wants; `None`: the app chooses.
+    pub preferred: Option<Way>,
     /// Network time minus this device's clock, in ms; `None` until known.
     pub clock_offset_ms: Option<i64>,
+}
+
+/// A way out of the browser.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub enum Way {
+    /// The gateway that served the app.
+    #[default]
+    Home,
+    /// Another one, by its origin.
+    Gateway(String),
+    /// None: guards that take packets from pages.
+    Direct,
+}
+
+/// A way and how it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayView {
+    pub way: Way,
+    pub state: WayState,
+}
+
+/// How a way is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WayState {
+    /// Packets take it.
+    InUse,
+    /// Nothing speaks against it.
+    Ready,
+    /// It did not answer; it is tested from time to time.
+    Down,
 }
 
 /// Whether the swarm can be reached.
@@ -421,4 +457,6 @@ pub enum Problem {
     Storage(CommitFailure),
     /// The gateway's node list cannot be used.
     BadNodeList,
+    /// The gateway's node list is not signed by the network's operator; it is not used.
+    UnsignedNodeList,
 }

@@ -12,6 +12,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::Subcommand;
 use tokio::signal;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use self::local::LocalFlags;
 use self::operator::OperatorJob;
@@ -75,11 +78,14 @@ async fn run_job(job: Job) -> Result<(), String> {
     }
 }
 
-/// What is worth an operator's time; never ids, addresses of people, keys or texts.
+/// What is worth an operator's time; never ids, addresses of people, keys or texts. Libraries log all of these when they are
+/// let, so only our own code has a say, whatever `RUST_LOG` asks for.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init());
+    let own = filter_fn(|event| event.target().starts_with("zwiebel"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).finish().with(own);
+    drop(log.try_init());
 }
 
 /// Whoever reads us may have gone; that is no reason to end.

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use zwiebel_crypto::keys::Ed25519Public;
+pub(crate) use zwiebel_proto::directory::origin;
 
 use crate::encoding::array_from_hex;
 
@@ -52,6 +53,8 @@ pub struct NodeConfig {
     pub servers: Vec<String>,
     pub metrics: Option<SocketAddr>,
     pub tls: Option<TlsFiles>,
+    /// A certificate from an authority, in place of `tls`.
+    pub acme: Option<AcmeConfig>,
     /// Seconds between looks at the seeds.
     pub refresh_seconds: Option<u64>,
 }
@@ -64,6 +67,24 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// PEM.
     pub key: PathBuf,
+}
+
+/// A certificate from an authority that speaks ACME.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcmeConfig {
+    /// Host names under which the authority, and browsers, reach this program.
+    pub names: Vec<String>,
+    /// Whether the authority's terms of service are agreed to.
+    #[serde(default)]
+    pub agree: bool,
+    /// `mailto:…`, for what the authority has to say.
+    pub contact: Option<String>,
+    /// The authority's directory; Let's Encrypt's without.
+    pub directory: Option<String>,
+    /// Where to answer the authority over plain HTTP; it asks on port 80. Without, it is answered over TLS, and asks on
+    /// port 443.
+    pub http: Option<SocketAddr>,
 }
 
 /// One seed.
@@ -88,6 +109,8 @@ pub struct GatewayConfig {
     /// The built app.
     pub app: Option<PathBuf>,
     pub tls: Option<TlsFiles>,
+    /// A certificate from an authority, in place of `tls`.
+    pub acme: Option<AcmeConfig>,
     /// A network of one's own. Exactly one of this and `session`.
     pub own: Option<OwnNetwork>,
     /// The public Session network.
@@ -163,15 +186,6 @@ pub fn origins(name: &'static str, urls: &[String]) -> Result<Vec<String>, Confi
     urls.iter().map(|url| origin(url)).collect::<Option<Vec<_>>>().ok_or(bad)
 }
 
-/// `http(s)://host[:port]` without anything behind it.
-#[must_use]
-pub fn origin(url: &str) -> Option<String> {
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let host = host.strip_suffix('/').unwrap_or(host);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
-    (!host.is_empty() && host.chars().all(plain)).then(|| url.trim_end_matches('/').to_owned())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -179,9 +193,9 @@ mod tests {
 
     #[test]
     fn the_files_in_the_guides_are_read() {
-        let guide = include_str!("../../../docs/operator.md");
+        let guides = concat!(include_str!("../../../docs/operator.md"), include_str!("../../../docs/gateway.md"));
         let mut read = 0;
-        for block in guide.split("```toml\n").skip(1) {
+        for block in guides.split("```toml\n").skip(1) {
             let (text, _) = block.split_once("```").unwrap();
             if text.contains("# node.toml") {
                 toml::from_str::<NodeConfig>(text).unwrap();
@@ -192,21 +206,12 @@ mod tests {
             }
             read += 1;
         }
-        assert!(read >= 3);
+        assert!(read >= 5);
     }
 
     #[test]
     fn misspelt_names_are_errors() {
         assert!(toml::from_str::<NodeConfig>("lisen = \"127.0.0.1:1\"").is_err());
         assert!(toml::from_str::<GatewayConfig>("[own]\noperator = \"00\"").is_err());
-    }
-
-    #[test]
-    fn origins_have_no_path() {
-        assert_eq!(origin("http://10.0.0.1:8101/"), Some("http://10.0.0.1:8101".to_owned()));
-        assert_eq!(origin("https://[::1]:1"), Some("https://[::1]:1".to_owned()));
-        for bad in ["ftp://a", "https://", "https://a/b", "https://a b", "a", "https://a;script-src *", "https://u@h"] {
-            assert_eq!(origin(bad), None, "{bad}");
-        }
     }
 }

@@ -105,6 +105,13 @@ impl Directory {
         &self.network
     }
 
+    /// The operator's public key in hex; none if there are several.
+    #[must_use]
+    pub fn operator(&self) -> Option<String> {
+        let [key] = self.signers.keys.as_slice() else { return None };
+        Some(hex::encode(key.0))
+    }
+
     /// Its name for people; the id before there is a roster.
     #[must_use]
     pub fn name(&self) -> String {
@@ -205,7 +212,8 @@ impl Directory {
         let key: [u8; 32] = array_from_hex(&proof.node).ok_or(RosterError::Format)?;
         // An origin ends up in a page's policy.
         let origin = proof.origin.as_deref();
-        let good_origin = origin.is_none_or(|text| text.starts_with("https://") && config::origin(text).is_some());
+        let good_origin =
+            origin.is_none_or(|text| text.starts_with("https://") && config::origin(text).as_deref() == Some(text));
         let good_address = proof.port != 0 && proof.ip.parse::<Ipv4Addr>().is_ok();
         if !good_origin || !good_address || proof.reports.len() > REPORTS {
             return Err(RosterError::Format);

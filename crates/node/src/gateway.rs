@@ -180,11 +180,11 @@ impl Gateway {
                 origin: self.direct_origin(node).map(str::to_owned),
             })
         });
-        let (network, signed) = match &self.network {
-            NetworkSource::Named(network) => (network.clone(), None),
+        let (network, signed, operator) = match &self.network {
+            NetworkSource::Named(network) => (network.clone(), None, None),
             NetworkSource::Own(directory) => {
                 let (id, name) = (directory.network().to_owned(), directory.name());
-                (Network { id, name, kind: NetworkKind::Own }, Some(directory.signed()))
+                (Network { id, name, kind: NetworkKind::Own }, Some(directory.signed()), directory.operator())
             }
         };
         Body {
@@ -193,6 +193,7 @@ impl Gateway {
             contacts: self.contacts.read().unwrap_or_else(PoisonError::into_inner).clone(),
             gateways: self.gateways.clone(),
             signed,
+            operator,
         }
     }
 

@@ -4,6 +4,7 @@
 //! The client engine is used only by the bots.
 
 pub mod account;
+pub mod acme;
 pub mod bot;
 pub mod cli;
 pub mod clock;

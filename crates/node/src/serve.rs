@@ -29,6 +29,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use self::patience::Patient;
+use crate::tls::ACME_ALPN;
 
 mod patience;
 
@@ -108,7 +109,9 @@ async fn serve_within(
             match tls {
                 None => connection(stream, app, ip, bounds.idle, stopped).await,
                 Some(tls) => {
-                    if let Ok(Ok(stream)) = timeout(bounds.handshake, tls.accept(stream)).await {
+                    if let Ok(Ok(stream)) = timeout(bounds.handshake, tls.accept(stream)).await
+                        && stream.get_ref().1.alpn_protocol() != Some(ACME_ALPN)
+                    {
                         connection(stream, app, ip, bounds.idle, stopped).await;
                     }
                 }

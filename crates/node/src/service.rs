@@ -16,8 +16,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use zwiebel_proto::roster::Signers;
 
+use crate::acme::Acme;
+use crate::acme::AcmeError;
 use crate::clock::Clock;
 use crate::config;
+use crate::config::AcmeConfig;
 use crate::config::ConfigError;
 use crate::config::NodeConfig;
 use crate::config::SeedConfig;
@@ -51,6 +54,8 @@ const REFRESH: u64 = 60;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServiceError {
+    #[error(transparent)]
+    Acme(#[from] AcmeError),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("cannot listen on {address}: {source}")]
@@ -107,7 +112,8 @@ pub async fn run_node(
     };
     let mut tasks = JoinSet::new();
     let protocols = if config.pages.is_empty() { Protocols::Http1 } else { Protocols::Http2AndHttp1 };
-    let tls = acceptor(config.tls.as_ref(), data, protocols, &mut tasks)?;
+    let own = OwnCertificate { files: config.tls.as_ref(), acme: config.acme.as_ref() };
+    let tls = acceptor(own, data, protocols, &mut tasks).await?;
     let running = node::start(node, listener, Some(tls));
     if let Some(address) = config.metrics {
         let (listener, address) = bind(address).await?;
@@ -141,8 +147,9 @@ pub async fn run_seed(
     let directory = Arc::new(Directory::open(data, Signers::one(operator), Registry::default())?);
     let clock = Clock::system();
     let mut tasks = JoinSet::new();
+    let own = OwnCertificate { files: config.tls.as_ref(), acme: None };
     let tls = match &config.tls {
-        Some(_) => Some(acceptor(config.tls.as_ref(), data, Protocols::Http2AndHttp1, &mut tasks)?),
+        Some(_) => Some(acceptor(own, data, Protocols::Http2AndHttp1, &mut tasks).await?),
         None => None,
     };
     if !seeds.is_empty() {
@@ -159,17 +166,45 @@ pub async fn run_seed(
     Ok(())
 }
 
-/// TLS with the given files, looked after by a task, or with the self-signed certificate of the data folder.
-pub(crate) fn acceptor(
-    files: Option<&TlsFiles>,
+/// What the configuration says of a certificate of one's own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnCertificate<'a> {
+    pub(crate) files: Option<&'a TlsFiles>,
+    pub(crate) acme: Option<&'a AcmeConfig>,
+}
+
+/// TLS with the given files or what an authority issues, looked after by a task, or with the self-signed certificate of the
+/// data folder.
+pub(crate) async fn acceptor(
+    own: OwnCertificate<'_>,
     data: &Path,
     protocols: Protocols,
     tasks: &mut JoinSet<()>,
-) -> Result<TlsAcceptor, TlsError> {
-    let Some(files) = files else { return Certificate::self_signed(data)?.acceptor(protocols) };
-    let certificate = Certificate::files(files.certificate.clone(), files.key.clone())?;
-    tasks.spawn(Arc::clone(&certificate).watch());
-    certificate.acceptor(protocols)
+) -> Result<TlsAcceptor, ServiceError> {
+    let certificate = match (own.files, own.acme) {
+        (None, None) => Certificate::self_signed(data)?,
+        (Some(files), None) => {
+            let certificate = Certificate::files(files.certificate.clone(), files.key.clone())?;
+            tasks.spawn(Arc::clone(&certificate).watch());
+            certificate
+        }
+        (None, Some(config)) => {
+            Acme::check(config)?;
+            let acme = Acme::open(config, data)?;
+            if let Some(address) = config.http {
+                let (listener, _) = bind(address).await?;
+                tasks.spawn(serve::serve(listener, None, acme.http_router()));
+            }
+            let certificate = Arc::clone(acme.certificate());
+            tasks.spawn(acme.run());
+            certificate
+        }
+        (Some(_), Some(_)) => {
+            let reason = "either files or an authority";
+            return Err(ConfigError::Bad { name: "tls, acme", reason }.into());
+        }
+    };
+    Ok(certificate.acceptor(protocols)?)
 }
 
 /// A listener and where it is.

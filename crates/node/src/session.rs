@@ -1,7 +1,8 @@
 //! The public Session network's list of nodes: from its pinned seeds, as far as they agree (service-nodes 1.4 to 1.6).
 //!
 //! A node is taken if most of the configured seeds name it with the same keys and address. The last good list is kept on
-//! disk; a list that is shipped with the program is used only when there is no other. Knows nothing of gateways.
+//! disk; a list that is shipped with the program ([`Session::write_fallback`] makes it) is used only when there is no other.
+//! Knows nothing of gateways.
 
 mod pinned;
 
@@ -22,6 +23,7 @@ use zwiebel_proto::directory::Network;
 use zwiebel_proto::directory::NetworkKind;
 use zwiebel_proto::swarm::SwarmId;
 
+use crate::clock::Clock;
 use crate::config;
 use crate::config::ConfigError;
 use crate::config::PinnedSeed;
@@ -47,6 +49,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer of a seed.
 const LARGEST: usize = 16 * 1024 * 1024;
 const FILE: &str = "session-nodes.json";
+/// Time between blocks of the public network, ms.
+const BLOCK: i64 = 120_000;
 
 /// Why the network cannot be followed.
 #[derive(Debug, Error)]
@@ -58,6 +62,25 @@ pub enum SessionError {
     Tls(#[from] TlsError),
     #[error("cannot use {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("{} holds no list of nodes", path.display())]
+    NoList { path: PathBuf },
+    #[error("{answered} of {seeds} seeds answer, and agree on no list of nodes")]
+    NoAgreement { answered: usize, seeds: usize },
+}
+
+/// What a seed says of a node, and what all of them together say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    node: ListedNode,
+    /// The block from which it may leave; 0 for not planned.
+    unlock: u64,
+}
+
+/// A list with the height of the chain that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Listing {
+    height: u64,
+    states: BTreeMap<[u8; 32], State>,
 }
 
 /// The list and where it comes from.
@@ -66,6 +89,7 @@ pub struct Session {
     network: Network,
     seeds: Vec<(String, reqwest::Client)>,
     registry: Registry,
+    clock: Clock,
     file: PathBuf,
 }
 
@@ -74,7 +98,12 @@ impl Session {
     ///
     /// # Errors
     /// If the configuration makes no sense or a file cannot be read.
-    pub fn open(wanted: &SessionNetwork, folder: &Path, registry: Registry) -> Result<Self, SessionError> {
+    pub fn open(
+        wanted: &SessionNetwork,
+        folder: &Path,
+        registry: Registry,
+        clock: &Clock,
+    ) -> Result<Self, SessionError> {
         let network = Network {
             id: format!("session-{}", wanted.network),
             name: if wanted.network == "main" { "Session" } else { "Session test network" }.to_owned(),
@@ -83,7 +112,7 @@ impl Session {
         let seeds = seeds_of(wanted)?;
         let seeds =
             seeds.iter().map(|seed| Ok((url_of(seed)?, client_for(seed)?))).collect::<Result<_, SessionError>>()?;
-        let session = Self { network, seeds, registry, file: folder.join(FILE) };
+        let session = Self { network, seeds, registry, clock: clock.clone(), file: folder.join(FILE) };
         session.start_with(wanted.fallback.as_deref())?;
         Ok(session)
     }
@@ -96,15 +125,22 @@ impl Session {
 
     fn start_with(&self, fallback: Option<&Path>) -> Result<(), SessionError> {
         for path in [Some(self.file.as_path()), fallback].into_iter().flatten() {
+            let own = path == self.file;
             let bytes = match fs::read(path) {
                 Ok(bytes) => bytes,
-                Err(error) if error.kind() == io::ErrorKind::NotFound && path == self.file => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && own => continue,
                 Err(source) => return Err(SessionError::File { path: path.to_owned(), source }),
             };
-            let nodes = serde_json::from_slice(&bytes).ok().and_then(|body: Value| states(&body));
-            if let Some(nodes) = nodes.filter(|nodes| !nodes.is_empty()) {
-                self.registry.replace(NodeList::new(nodes.into_values()));
+            let nodes = read_list(&bytes, self.clock.now());
+            if !nodes.is_empty() {
+                if !own {
+                    tracing::warn!(nodes = nodes.len(), "the list of nodes is the one shipped with the program");
+                }
+                self.registry.replace(NodeList::new(nodes));
                 return Ok(());
+            }
+            if !own {
+                return Err(SessionError::NoList { path: path.to_owned() });
             }
         }
         Ok(())
@@ -112,36 +148,72 @@ impl Session {
 
     /// Asks all seeds; true if enough of them answered and the list is fresh.
     pub async fn round(&self) -> bool {
+        let listing = match self.ask_all().await {
+            Ok(listing) => listing,
+            Err(error) => {
+                tracing::warn!(%error, "the list of nodes stays as it is");
+                return false;
+            }
+        };
+        if let Err(error) = write_list(&self.file, &listing, self.clock.now()) {
+            tracing::warn!(kind = ?error.kind(), "the list of nodes could not be saved");
+        }
+        self.registry.replace(NodeList::new(listing.states.into_values().map(|state| state.node)));
+        true
+    }
+
+    /// Asks all seeds once and writes what they agree on as a fallback list; how many nodes it has.
+    ///
+    /// # Errors
+    /// If they do not agree, or the file cannot be written.
+    pub async fn write_fallback(&self, path: &Path) -> Result<usize, SessionError> {
+        let listing = self.ask_all().await?;
+        write_list(path, &listing, self.clock.now())
+            .map_err(|source| SessionError::File { path: path.to_owned(), source })?;
+        Ok(listing.states.len())
+    }
+
+    async fn ask_all(&self) -> Result<Listing, SessionError> {
         let mut asked = tokio::task::JoinSet::new();
         for (url, http) in &self.seeds {
             asked.spawn(ask(url.clone(), http.clone()));
         }
-        let answers: Vec<BTreeMap<[u8; 32], ListedNode>> = asked.join_all().await.into_iter().flatten().collect();
-        let needed = self.seeds.len() / 2 + 1;
-        if answers.len() < needed {
-            tracing::warn!(answered = answers.len(), needed, "too few seeds answer; the list of nodes stays as it is");
-            return false;
+        let answers: Vec<Listing> = asked.join_all().await.into_iter().flatten().collect();
+        let (seeds, answered) = (self.seeds.len(), answers.len());
+        let agreed = agreed(&answers, seeds / 2 + 1);
+        if agreed.states.is_empty() {
+            return Err(SessionError::NoAgreement { answered, seeds });
         }
-        let nodes = agreed(&answers, needed);
-        if nodes.is_empty() {
-            tracing::warn!("the seeds agree on no node; the list of nodes stays as it is");
-            return false;
-        }
-        let list = NodeList::new(nodes);
-        if let Err(error) = self.save(&list) {
-            tracing::warn!(kind = ?error.kind(), "the list of nodes could not be saved");
-        }
-        self.registry.replace(list);
-        true
+        Ok(agreed)
     }
+}
 
-    /// In the form of a seed's answer, which is also that of the fallback.
-    fn save(&self, list: &NodeList) -> io::Result<()> {
-        let body = json!({ "result": list.service_nodes(&Value::Null, 0) });
-        let new = self.file.with_extension("json.new");
-        fs::write(&new, body.to_string())?;
-        fs::rename(new, &self.file)
-    }
+/// Writes a list in the form of a seed's answer, with the time, so that a reader can tell which blocks have passed since.
+fn write_list(path: &Path, listing: &Listing, now: i64) -> io::Result<()> {
+    let states: Vec<Value> = listing.states.values().map(written_state).collect();
+    let result = json!({ "status": "OK", "height": listing.height, "service_node_states": states });
+    let new = path.with_extension("json.new");
+    fs::write(&new, json!({ "written": now / 1000, "result": result }).to_string())?;
+    fs::rename(new, path)
+}
+
+fn written_state(State { node, unlock }: &State) -> Value {
+    json!({
+        "pubkey_ed25519": hex::encode(node.ed25519.0), "pubkey_x25519": hex::encode(node.x25519.0),
+        "public_ip": node.ip.to_string(), "storage_port": node.port,
+        "swarm": node.swarm.map(|swarm| swarm.to_string()), "requested_unlock_height": unlock,
+    })
+}
+
+/// The nodes of such a file that have not left meanwhile (service-nodes 1.4). A seed's answer as it is will do as well.
+fn read_list(bytes: &[u8], now: i64) -> Vec<ListedNode> {
+    let Ok(body) = serde_json::from_slice::<Value>(bytes) else { return Vec::new() };
+    let Some(listing) = listing(&body) else { return Vec::new() };
+    let written = body.get("written").and_then(Value::as_i64).map_or(now, |seconds| seconds.saturating_mul(1000));
+    let passed = now.saturating_sub(written).max(0) / BLOCK;
+    let height = listing.height.saturating_add(u64::try_from(passed).unwrap_or_default());
+    let here = listing.states.into_values().filter(|state| state.unlock == 0 || state.unlock > height);
+    here.map(|state| state.node).collect()
 }
 
 fn seeds_of(wanted: &SessionNetwork) -> Result<Vec<PinnedSeed>, ConfigError> {
@@ -174,7 +246,7 @@ fn client_for(seed: &PinnedSeed) -> Result<reqwest::Client, SessionError> {
     Ok(pinned::client(pin)?)
 }
 
-async fn ask(url: String, http: reqwest::Client) -> Option<BTreeMap<[u8; 32], ListedNode>> {
+async fn ask(url: String, http: reqwest::Client) -> Option<Listing> {
     let fields = json!({
         "public_ip": true, "storage_port": true, "pubkey_x25519": true, "pubkey_ed25519": true, "swarm": true,
         "swarm_id": true, "requested_unlock_height": true, "height": true,
@@ -188,13 +260,19 @@ async fn ask(url: String, http: reqwest::Client) -> Option<BTreeMap<[u8; 32], Li
     if answer.status() != 200 {
         return None;
     }
-    states(&serde_json::from_slice(&read_limited(answer, LARGEST).await.ok()?).ok()?)
+    listing(&serde_json::from_slice(&read_limited(answer, LARGEST).await.ok()?).ok()?)
 }
 
 /// The usable nodes of an answer; none if it is no answer.
-fn states(body: &Value) -> Option<BTreeMap<[u8; 32], ListedNode>> {
-    let states = body.get("result")?.get("service_node_states")?.as_array()?;
-    Some(states.iter().filter_map(node).map(|node| (node.ed25519.0, node)).collect())
+fn listing(body: &Value) -> Option<Listing> {
+    let result = body.get("result")?;
+    let states = result.get("service_node_states")?.as_array()?;
+    let states = states.iter().filter_map(|state| {
+        let unlock = state.get("requested_unlock_height").and_then(Value::as_u64).unwrap_or_default();
+        Some(State { node: node(state)?, unlock })
+    });
+    let height = result.get("height").and_then(Value::as_u64).unwrap_or_default();
+    Some(Listing { height, states: states.map(|state| (state.node.ed25519.0, state)).collect() })
 }
 
 fn node(state: &Value) -> Option<ListedNode> {
@@ -212,20 +290,24 @@ fn node(state: &Value) -> Option<ListedNode> {
     (node.has_address() && swarm != SwarmId::UNASSIGNED).then_some(node)
 }
 
-/// Nodes that so many answers give in the same way.
-fn agreed(answers: &[BTreeMap<[u8; 32], ListedNode>], needed: usize) -> Vec<ListedNode> {
-    let mut keys: Vec<&[u8; 32]> = answers.iter().flat_map(BTreeMap::keys).collect();
+/// Nodes that so many answers give in the same way, at the height in the middle of what they say.
+fn agreed(answers: &[Listing], needed: usize) -> Listing {
+    let mut keys: Vec<&[u8; 32]> = answers.iter().flat_map(|answer| answer.states.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
-    let agreed = keys.into_iter().filter_map(|key| {
-        let said: Vec<&ListedNode> = answers.iter().filter_map(|answer| answer.get(key)).collect();
-        said.iter().find(|one| said.iter().filter(|other| **other == **one).count() >= needed).copied().cloned()
+    let states = keys.into_iter().filter_map(|key| {
+        let said: Vec<&State> = answers.iter().filter_map(|answer| answer.states.get(key)).collect();
+        let one = said.iter().find(|one| said.iter().filter(|other| **other == **one).count() >= needed)?;
+        Some((*key, (*one).clone()))
     });
-    agreed.collect()
+    let mut heights: Vec<u64> = answers.iter().map(|answer| answer.height).collect();
+    heights.sort_unstable();
+    let height = heights.get(heights.len() / 2).copied().unwrap_or_default();
+    Listing { height, states: states.collect() }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -234,18 +316,19 @@ mod tests {
         ListedNode::new(Ed25519Public([n; 32]), X25519Public([n; 32]), address, port, Some(SwarmId(u64::from(n) << 60)))
     }
 
-    fn answer(nodes: &[ListedNode]) -> BTreeMap<[u8; 32], ListedNode> {
-        nodes.iter().map(|node| (node.ed25519.0, node.clone())).collect()
+    fn answer(height: u64, nodes: &[ListedNode]) -> Listing {
+        let states = nodes.iter().map(|node| (node.ed25519.0, State { node: node.clone(), unlock: 0 }));
+        Listing { height, states: states.collect() }
     }
 
     #[test]
     fn a_node_counts_if_two_of_three_say_the_same_of_it() {
         let answers = [
-            answer(&[listed(1, 7), listed(2, 7), listed(3, 7)]),
-            answer(&[listed(1, 7), listed(2, 8), listed(4, 7)]),
-            answer(&[listed(1, 7), listed(2, 8)]),
+            answer(100, &[listed(1, 7), listed(2, 7), listed(3, 7)]),
+            answer(999, &[listed(1, 7), listed(2, 8), listed(4, 7)]),
+            answer(101, &[listed(1, 7), listed(2, 8)]),
         ];
-        assert_eq!(agreed(&answers, 2), [listed(1, 7), listed(2, 8)]);
+        assert_eq!(agreed(&answers, 2), answer(101, &[listed(1, 7), listed(2, 8)]));
     }
 
     #[test]
@@ -261,16 +344,38 @@ mod tests {
 
     #[test]
     fn a_list_on_disk_is_read_as_it_was_written() {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::system());
         let wanted = SessionNetwork { network: "test".to_owned(), seeds: Vec::new(), fallback: None };
-        let session = Session::open(&wanted, folder.path(), Registry::default()).unwrap();
-        let list = NodeList::new([listed(1, 7001), listed(15, 7002)]);
-        session.save(&list).unwrap();
-        let again = Session::open(&wanted, folder.path(), Registry::default()).unwrap();
-        assert_eq!(*again.registry.list(), list);
+        let open = |wanted: &SessionNetwork, folder: &Path| {
+            Session::open(wanted, folder, Registry::default(), &clock).map(|session| session.registry.list())
+        };
+        let nodes = [listed(1, 7001), listed(15, 7002)];
+        write_list(&folder.path().join(FILE), &answer(5, &nodes), clock.now()).unwrap();
+        assert_eq!(*open(&wanted, folder.path()).unwrap(), NodeList::new(nodes.clone()));
 
-        let (other, fallback) = (tempfile::tempdir().unwrap(), Some(folder.path().join(FILE)));
-        let shipped = SessionNetwork { fallback, ..wanted };
-        assert_eq!(*Session::open(&shipped, other.path(), Registry::default()).unwrap().registry.list(), list);
+        let (other, fallback) = (tempfile::tempdir().unwrap(), folder.path().join(FILE));
+        let shipped = SessionNetwork { fallback: Some(fallback.clone()), ..wanted };
+        assert_eq!(*open(&shipped, other.path()).unwrap(), NodeList::new(nodes));
+        fs::write(&fallback, "{}").unwrap();
+        assert!(matches!(open(&shipped, other.path()), Err(SessionError::NoList { .. })));
+        fs::remove_file(&fallback).unwrap();
+        assert!(matches!(open(&shipped, other.path()), Err(SessionError::File { .. })));
+    }
+
+    #[test]
+    fn nodes_that_have_left_since_a_list_was_written_are_not_used() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), 1_700_000_000_000);
+        let file = folder.path().join("list.json");
+        let mut listing = answer(1_000, &[listed(1, 7), listed(2, 7), listed(3, 7)]);
+        listing.states.get_mut(&[2; 32]).unwrap().unlock = 1_030;
+        listing.states.get_mut(&[3; 32]).unwrap().unlock = 9_000;
+        write_list(&file, &listing, now).unwrap();
+        let left = |hours: i64| {
+            let nodes = read_list(&fs::read(&file).unwrap(), now + hours * 3_600_000);
+            nodes.iter().map(|node| node.ip.octets()[3]).collect::<Vec<_>>()
+        };
+        // A block every two minutes: the thirtieth comes in an hour.
+        assert_eq!((left(0), left(1)), (vec![1, 2, 3], vec![1, 3]));
+        assert_eq!(left(24 * 365), [1]);
     }
 }

@@ -4,6 +4,7 @@
 //! from [`crate::peer`]. So a self-signed one, kept for ever, will do; gateways and direct nodes are given files that browsers
 //! accept. Files are read again when they change, so that whatever renews them needs no hook.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -56,12 +57,30 @@ pub enum Protocols {
     Http2AndHttp1,
 }
 
+/// What an authority offers that looks at us over TLS (RFC 8737). Such a connection ends after the handshake.
+pub(crate) const ACME_ALPN: &[u8] = b"acme-tls/1";
+
 /// A certificate and where it comes from.
 #[derive(Debug)]
 pub struct Certificate {
+    current: RwLock<Current>,
+    /// What an authority gets to see, by name.
+    challenges: RwLock<HashMap<String, Arc<CertifiedKey>>>,
+}
+
+#[derive(Debug)]
+struct Current {
     certificate: PathBuf,
     key: PathBuf,
-    current: RwLock<(Arc<CertifiedKey>, Option<SystemTime>)>,
+    loaded: Arc<CertifiedKey>,
+    changed: Option<SystemTime>,
+}
+
+impl Current {
+    fn load(certificate: PathBuf, key: PathBuf) -> Result<Self, TlsError> {
+        let (loaded, changed) = (load(&certificate, &key)?, changed(&certificate));
+        Ok(Self { certificate, key, loaded, changed })
+    }
 }
 
 impl Certificate {
@@ -85,8 +104,39 @@ impl Certificate {
     /// # Errors
     /// If they cannot be read or do not belong together.
     pub fn files(certificate: PathBuf, key: PathBuf) -> Result<Arc<Self>, TlsError> {
-        let current = (load(&certificate, &key)?, changed(&certificate));
-        Ok(Arc::new(Self { certificate, key, current: RwLock::new(current) }))
+        let current = RwLock::new(Current::load(certificate, key)?);
+        Ok(Arc::new(Self { current, challenges: RwLock::default() }))
+    }
+
+    /// Serves with these files from now on.
+    ///
+    /// # Errors
+    /// If they cannot be read or do not belong together; then nothing changes.
+    pub fn use_files(&self, certificate: PathBuf, key: PathBuf) -> Result<(), TlsError> {
+        let new = Current::load(certificate, key)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    /// Shows an authority that asks for this name what proves that we answer under it.
+    ///
+    /// # Errors
+    /// If that cannot be made.
+    pub(crate) fn show_challenge(&self, name: &str, digest: &[u8]) -> Result<(), TlsError> {
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()])?;
+        params.custom_extensions = vec![rcgen::CustomExtension::new_acme_identifier(digest)];
+        let key = rcgen::KeyPair::generate()?;
+        let chain = vec![params.self_signed(&key)?.der().clone()];
+        let key =
+            PrivateKeyDer::try_from(key.serialize_der()).map_err(|reason| rustls::Error::General(reason.into()))?;
+        let shown = Arc::new(CertifiedKey::from_der(chain, key, &provider())?);
+        self.challenges.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), shown);
+        Ok(())
+    }
+
+    /// Shows no more of them.
+    pub(crate) fn end_challenges(&self) {
+        self.challenges.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Serves with this certificate.
@@ -102,21 +152,21 @@ impl Certificate {
             Protocols::Http1 => vec![b"http/1.1".to_vec()],
             Protocols::Http2AndHttp1 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         };
+        config.alpn_protocols.push(ACME_ALPN.to_vec());
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
     /// Reads the files again if the certificate's has changed; true if a new one is in place.
     pub fn look(&self) -> bool {
-        let found = changed(&self.certificate);
-        let known = self.current.read().unwrap_or_else(PoisonError::into_inner).1;
-        if found == known {
+        let (certificate, key, known) = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            (current.certificate.clone(), current.key.clone(), current.changed)
+        };
+        if changed(&certificate) == known {
             return false;
         }
-        match load(&self.certificate, &self.key) {
-            Ok(new) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = (new, found);
-                true
-            }
+        match self.use_files(certificate, key) {
+            Ok(()) => true,
             // Half-written files are tried again at the next look.
             Err(error) => {
                 tracing::warn!(%error, "the new certificate cannot be used; the old one stays");
@@ -138,8 +188,12 @@ impl Certificate {
 }
 
 impl ResolvesServerCert for Certificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).0))
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if hello.alpn().is_some_and(|mut offered| offered.any(|one| one == ACME_ALPN)) {
+            let challenges = self.challenges.read().unwrap_or_else(PoisonError::into_inner);
+            return challenges.get(hello.server_name()?).cloned();
+        }
+        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).loaded))
     }
 }
 
@@ -191,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (certificate, key) = (folder.path().join("tls-cert.pem"), folder.path().join("tls-key.pem"));
         let served = Certificate::self_signed(folder.path()).unwrap();
-        let leaf = |served: &Certificate| served.current.read().unwrap().0.cert.first().unwrap().to_vec();
+        let leaf = |served: &Certificate| served.current.read().unwrap().loaded.cert.first().unwrap().to_vec();
         let first = leaf(&served);
         assert!(!served.look());
         let at = |seconds| SystemTime::now() + Duration::from_secs(seconds);

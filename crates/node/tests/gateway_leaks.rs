@@ -24,6 +24,7 @@ use zwiebel_node::encoding::base64;
 use zwiebel_node::local::Network;
 use zwiebel_node::local::Options;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::onion::bucket;
 
 const TEXT: &str = "meet me where the onions grow";
 const NAME: &str = "Persephone Quillfeather";
@@ -112,6 +113,17 @@ fn requests(asked: &[u8]) -> Vec<String> {
     lines.collect()
 }
 
+/// Lengths of bodies in a recorded HTTP/1.1 stream, of the messages whose head holds this text.
+fn lengths(stream: &[u8], with: &str) -> Vec<usize> {
+    let text = String::from_utf8_lossy(stream).to_lowercase();
+    let heads = text.split("\r\n\r\n").filter(|head| head.contains(with));
+    let lengths = heads.filter_map(|head| {
+        let (_, rest) = head.rsplit_once("content-length: ")?;
+        rest.split("\r\n").next()?.parse().ok()
+    });
+    lengths.collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gateway_sees_what_the_table_allows_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
@@ -170,6 +182,20 @@ async fn the_gateway_sees_what_the_table_allows_and_no_more() {
     for number in 1..=network.size() {
         let key = hex::encode(network.node(number).unwrap().ed25519().0);
         assert!(guards.contains(&key) || !holds(&asked, key.as_bytes()), "a node that is no guard is named");
+    }
+    // Sizes: one of few, whatever is in a packet or an answer.
+    for (side, sizes) in
+        [("asked", lengths(&asked, "post /gw/v1/onion/")), ("answered", lengths(&answered, "application/octet-stream"))]
+    {
+        assert!(sizes.len() > 4, "{side}: {sizes:?}");
+        assert!(sizes.iter().all(|size| bucket(*size) == *size), "{side}: {sizes:?}");
+    }
+    // Answers of our nodes come in such a size already, inside the seal: the gateway has nothing to add to them.
+    for head in String::from_utf8_lossy(&answered).split("\r\n\r\n").filter(|head| head.contains("HTTP/1.1 200 OK")) {
+        if let Some((_, length)) = head.split_once("x-gateway-length: ") {
+            let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+            assert_eq!(bucket(length), length, "an answer that was sealed without padding");
+        }
     }
     // What it sets: nothing that a browser would send back, nothing that is kept.
     let answers = String::from_utf8_lossy(&answered).to_lowercase();

@@ -1,5 +1,5 @@
-//! docs/operator.md, followed on one machine: operator, seed, three nodes on addresses of their own, gateway. All of them real
-//! processes; the client is the engine itself.
+//! docs/operator.md, followed on one machine: operator, seed, six nodes on three addresses, gateway. All of them real processes;
+//! the clients are engines.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
@@ -15,8 +15,15 @@ use std::time::Instant;
 use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use zwiebel_engine::view::ViewEvent;
+use zwiebel_node::bot::Behaviour;
+use zwiebel_node::bot::driver::Driver;
+use zwiebel_node::bot::echo;
 use zwiebel_node::tls;
 use zwiebel_proto::account::Account;
+use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::directory::Directory;
 use zwiebel_proto::directory::NetworkKind;
 use zwiebel_proto::storage_rpc::MaxSize;
@@ -91,6 +98,47 @@ async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     }
 }
 
+/// Two on each machine.
+const NODES: usize = 6;
+
+/// Says one thing to somebody and listens for the answer.
+struct Person {
+    to: AccountId,
+    said: bool,
+    heard: mpsc::UnboundedSender<()>,
+}
+
+impl Behaviour for Person {
+    fn on_event(&mut self, event: ViewEvent) -> Vec<zwiebel_engine::input::Command> {
+        use zwiebel_engine::input::Command;
+        let with = self.to;
+        match event {
+            ViewEvent::Ready(_) => {
+                vec![Command::CreateAccount { display_name: "A".to_owned() }, Command::OpenConversation { with }]
+            }
+            ViewEvent::Message { message, .. } if !message.outgoing => {
+                let _ = self.heard.send(());
+                Vec::new()
+            }
+            ViewEvent::Timeline { .. } if !self.said => {
+                self.said = true;
+                vec![Command::SendText { to: with, body: "hello".to_owned(), quote: None }]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+async fn until_answered(gateway: &str, folder: &Path, to: AccountId) {
+    let (heard, mut hearing) = mpsc::unbounded_channel();
+    let driver = Driver::open(Person { to, said: false, heard }, gateway, folder).unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let running = tokio::spawn(driver.run(stopped));
+    tokio::time::timeout(Duration::from_secs(60), hearing.recv()).await.expect("an answer").unwrap();
+    stop.send(()).unwrap();
+    running.await.unwrap();
+}
+
 struct Setup {
     folder: TempDir,
     http: reqwest::Client,
@@ -108,7 +156,7 @@ impl Setup {
         let data = folder.path().join("seed");
         let seed = Program::start(&["seed", "--operator", &key, "--data", text(&data), "--listen", "127.20.0.1:0"]);
         let mut setup = Self { folder, http: tls::client().unwrap(), operator: key, seed, nodes: Vec::new() };
-        for number in 1..=3 {
+        for number in 1..=NODES {
             let node = setup.start_node(number, "0");
             setup.nodes.push(node);
         }
@@ -117,7 +165,8 @@ impl Setup {
 
     fn start_node(&self, number: usize, port: &str) -> Program {
         let data = self.folder.path().join(format!("node-{number}"));
-        let listen = format!("127.{}.{number}.1:{port}", 20 + number);
+        let machine = number.div_ceil(2);
+        let listen = format!("127.{}.{machine}.1:{port}", 20 + machine);
         let flags = ["--operator", &self.operator, "--seed", &self.seed_url(), "--refresh-seconds", "1"];
         let here = ["node", "--data", text(&data), "--listen", &listen, "--metrics", "127.0.0.1:0"];
         Program::start(&[&here[..], &flags[..]].concat())
@@ -166,14 +215,14 @@ async fn the_guide_leads_to_a_network_of_three_machines() {
     let waiting = until("the announcements", async || {
         let shown = setup.operator(&["show", "--seed", &seed]);
         let waiting: Vec<String> = shown.into_iter().filter(|line| line.starts_with("waiting ")).collect();
-        (waiting.len() == 3).then_some(waiting)
+        (waiting.len() == NODES).then_some(waiting)
     })
     .await;
     assert!(keys.iter().all(|key| waiting.iter().any(|line| line.contains(key))));
     assert_eq!(setup.metric(0, "zwiebel_nodes").await, 0, "nobody is a member by himself");
     let approval: Vec<&str> = ["approve", "--seed", &seed].into_iter().chain(keys.iter().map(String::as_str)).collect();
     setup.operator(&approval);
-    setup.until_members(3).await;
+    setup.until_members(6).await;
 
     // 5. The gateway offers them, with what the operator signed.
     let (data, app) = (setup.folder.path().join("gateway"), setup.folder.path().join("dist"));
@@ -186,10 +235,11 @@ async fn the_guide_leads_to_a_network_of_three_machines() {
     let directory = until("the gateway's list", async || {
         let answer = setup.http.get(format!("{app}gw/v1/nodes")).send().await.unwrap();
         let directory: Directory = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-        (directory.nodes.len() == 3).then_some(directory)
+        (directory.nodes.len() == NODES).then_some(directory)
     })
     .await;
     assert_eq!((directory.network.name.as_str(), directory.network.kind), ("Our network", NetworkKind::Own));
+    assert_eq!(directory.operator.as_ref(), Some(&setup.operator), "what clients pin");
     let pinned = zwiebel_node::config::operator_key(Some(&setup.operator)).unwrap();
     let signers = zwiebel_proto::roster::Signers::one(pinned);
     let roster = directory.signed.unwrap().roster.unwrap().verify(&signers).unwrap();
@@ -197,12 +247,17 @@ async fn the_guide_leads_to_a_network_of_three_machines() {
     let health = setup.http.get(format!("{app}gw/v1/health")).send().await.unwrap();
     assert_eq!(health.status(), 200);
 
+    // Two people write to each other.
+    let echo = echo::spawn(&app, &setup.folder.path().join("echo")).await.unwrap();
+    until_answered(&app, &setup.folder.path().join("person"), echo.account_id).await;
+    echo.stop().await;
+
     // A message stored at one node is at all of them; one that was away fetches it by itself.
     let account = Account::from_seed16([1; 16]);
     let first = store(&account.id(), b"first", 86_400_000, now(), Namespace::MESSAGES);
     let answer = setup.rpc(0, &first).await;
     let confirmed = answer["swarm"].as_object().unwrap();
-    assert!(confirmed.len() == 3 && confirmed.values().all(|member| member["signature"].is_string()), "{answer}");
+    assert!(confirmed.len() == NODES && confirmed.values().all(|member| member["signature"].is_string()), "{answer}");
     let address = setup.nodes[2].value("address");
     assert!(setup.nodes[2].terminate(), "a polite end is a good end");
     let second = store(&account.id(), b"second", 86_400_000, now(), Namespace::MESSAGES);
@@ -220,7 +275,7 @@ async fn the_guide_leads_to_a_network_of_three_machines() {
 
     // A node that is revoked is a member no more, and knows it.
     setup.operator(&["revoke", "--seed", &seed, &keys[1]]);
-    until("the new list", async || (setup.metric(0, "zwiebel_nodes").await == 2).then_some(())).await;
+    until("the new list", async || (setup.metric(0, "zwiebel_nodes").await == 5).then_some(())).await;
     until("the new list", async || (setup.metric(1, "zwiebel_swarm_members").await == 0).then_some(())).await;
     let info = json!({"method": "info", "params": {}});
     assert!(setup.rpc(1, &info).await["t"].is_number());

@@ -20,6 +20,9 @@ pub struct Directory {
     /// nothing else to check `nodes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<SignedDirectory>,
+    /// The operator's public key (Ed25519, 64 lower-case hex digits). A client takes it at first contact only, and keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
 }
 
 /// Which network the gateway serves.
@@ -66,4 +69,37 @@ pub struct DirectoryContact {
     /// Account ID, 66 hex digits.
     pub id: String,
     pub name: String,
+}
+
+/// `http(s)://host[:port]` without anything behind it but a slash, which is taken off. No character that could end a source
+/// in a policy or a host in a URL.
+#[must_use]
+pub fn origin(url: &str) -> Option<String> {
+    let url = url.strip_suffix('/').unwrap_or(url);
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
+    (!host.is_empty() && host.chars().all(plain)).then(|| url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_have_no_path() {
+        assert_eq!(origin("http://10.0.0.1:8101/"), Some("http://10.0.0.1:8101".to_owned()));
+        assert_eq!(origin("https://[::1]:1"), Some("https://[::1]:1".to_owned()));
+        for bad in [
+            "ftp://a",
+            "https://",
+            "https:///",
+            "https://a/b",
+            "https://a b",
+            "a",
+            "https://a;script-src *",
+            "https://u@h",
+        ] {
+            assert_eq!(origin(bad), None, "{bad}");
+        }
+    }
 }

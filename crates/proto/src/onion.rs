@@ -16,12 +16,14 @@ pub use self::hop_error::HopError;
 pub use self::layer::Cipher;
 pub use self::node::{Layer, OuterPacket, PeelError, ServerRequest, outer, peel};
 pub use self::reply::{NodeReply, ReplyError, ReplyKey};
+pub use self::sizes::{bucket, pad_request};
 pub use self::unit::{UnitError, parse_unit};
 
 mod hop_error;
 mod layer;
 mod node;
 mod reply;
+mod sizes;
 mod unit;
 pub mod v4;
 

@@ -205,6 +205,19 @@ impl SignedProof {
     /// # Errors
     /// If not.
     pub fn verify(&self, network: &str, now: i64) -> Result<Proof, RosterError> {
+        let proof = self.verify_signer(network)?;
+        if !(now.saturating_sub(PROOF_LIFE)..=now.saturating_add(PROOF_AHEAD)).contains(&proof.at) {
+            return Err(RosterError::Time);
+        }
+        Ok(proof)
+    }
+
+    /// The proof, if its node has signed it for this network, however old it is. An old one can only name an address where
+    /// the node was once.
+    ///
+    /// # Errors
+    /// If not.
+    pub fn verify_signer(&self, network: &str) -> Result<Proof, RosterError> {
         let proof: Proof = serde_json::from_str(&self.proof).map_err(|_| RosterError::Format)?;
         let key = array::<32>(&proof.node).map(Ed25519Public).ok_or(RosterError::Format)?;
         let signature = array::<64>(&self.signature).ok_or(RosterError::Format)?;
@@ -213,9 +226,6 @@ impl SignedProof {
         }
         if proof.network != network {
             return Err(RosterError::Network);
-        }
-        if !(now.saturating_sub(PROOF_LIFE)..=now.saturating_add(PROOF_AHEAD)).contains(&proof.at) {
-            return Err(RosterError::Time);
         }
         Ok(proof)
     }

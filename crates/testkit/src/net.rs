@@ -1,5 +1,7 @@
 //! A simulated network: a gateway, nodes in swarms, onion requests peeled hop by hop; loss, delay and lies on demand.
 
+use std::collections::BTreeMap;
+
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use zwiebel_crypto::keys::{Ed25519Public, Ed25519Secret, X25519Public};
 use zwiebel_engine::effect::{HttpRequest, HttpTarget};
 use zwiebel_engine::input::HttpOutcome;
 use zwiebel_proto::onion::{self, Cipher, Layer, PeelError};
+use zwiebel_proto::roster::{Proof, Roster, RosterNode, SignedDirectory, SignedProof, SignedRoster, Signers};
 use zwiebel_proto::storage_rpc::{MessageHash, Namespace, NamespaceClass, message_hash};
 use zwiebel_proto::swarm::{self, SwarmId};
 
@@ -17,6 +20,16 @@ use crate::rng::seeded;
 pub struct SimNet {
     pub nodes: Vec<SimNode>,
     pub gateway_up: bool,
+    /// Further gateways by origin, and whether they run.
+    pub gateways: BTreeMap<String, bool>,
+    /// Nodes that take packets from pages, by number.
+    pub direct: Vec<usize>,
+    /// Makes it a network of one's own: signs the list of nodes, under this serial.
+    pub operator: Option<(Ed25519Secret, u64)>,
+    /// Nodes that the operator has taken off the list, by number.
+    pub revoked: Vec<usize>,
+    /// What all nodes add to the list when they are asked for it.
+    pub invented: Vec<Value>,
     /// Stores of messages that are confirmed and kept by nobody, in percent.
     pub swallowed: u32,
     /// Nodes show nothing of what anybody may read.
@@ -67,12 +80,17 @@ impl SimNet {
                 swarm: u64::from(n) % swarms * (u64::MAX / swarms / 2 + 1),
                 behaviour: Behaviour::Honest,
                 puts: 0,
-                stored: std::collections::BTreeMap::new(),
+                stored: BTreeMap::new(),
             }
         });
         Self {
             nodes: nodes.collect(),
             gateway_up: true,
+            gateways: BTreeMap::new(),
+            direct: Vec::new(),
+            operator: None,
+            revoked: Vec::new(),
+            invented: Vec::new(),
             swallowed: 0,
             hidden_outboxes: false,
             loss: 0,
@@ -142,7 +160,7 @@ impl SimNet {
     pub fn handle(&mut self, now: u64, request: &HttpRequest) -> Option<(u64, HttpOutcome)> {
         let (low, high) = self.delay_ms;
         let delay = self.rng.random_range(low..=high);
-        if !self.gateway_up {
+        if !self.is_up(request) {
             return Some((5, HttpOutcome::Unreachable));
         }
         if self.lost() {
@@ -150,12 +168,25 @@ impl SimNet {
         }
         let outcome = match request.target {
             HttpTarget::Nodes => self.directory(),
-            HttpTarget::Onion(guard) => self.guarded(now, &guard, &request.body)?,
+            HttpTarget::Onion(guard) | HttpTarget::Direct(guard) => self.guarded(now, &guard, &request.body)?,
         };
         if let HttpOutcome::Response { body, .. } = &outcome {
             self.traffic += u64::try_from(request.body.len() + body.len()).unwrap_or(0);
         }
         (!self.lost()).then_some((delay, outcome))
+    }
+
+    /// Whether whom a request is for is there at all.
+    pub(crate) fn is_up(&self, request: &HttpRequest) -> bool {
+        match (&request.target, &request.origin) {
+            (HttpTarget::Direct(guard), origin) => self.find(guard).is_some_and(|n| {
+                self.direct.contains(&n)
+                    && self.nodes[n].behaviour != Behaviour::Dead
+                    && origin.as_deref() == Some(&self.nodes[n].origin())
+            }),
+            (_, None) => self.gateway_up,
+            (_, Some(origin)) => self.gateways.get(origin) == Some(&true),
+        }
     }
 
     /// Changes when something is stored or a node changes its behaviour.
@@ -176,12 +207,53 @@ impl SimNet {
             .map(|n| &self.nodes[*n])
             .map(|n| {
                 json!({"ed25519": hex::encode(n.key().0), "x25519": hex::encode(n.x25519.public().0), "ip": n.address(),
-                   "port": n.port, "swarm": format!("{:x}", n.swarm)})
+                   "port": n.port, "swarm": format!("{:x}", n.swarm), "origin": self.origin_of(n)})
             })
             .collect();
         let contacts: Vec<Value> = self.contacts.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
-        let body = json!({"network": {"id": "sim", "name": "Simulated", "kind": "local"}, "nodes": nodes, "contacts": contacts});
+        let gateways: Vec<&String> = self.gateways.keys().collect();
+        let mut body = json!({"network": {"id": "sim", "name": "Simulated", "kind": "local"}, "nodes": nodes,
+            "contacts": contacts, "gateways": gateways});
+        if let Some((operator, serial)) = &self.operator {
+            let (id, signed) = self.signed(operator, *serial);
+            body["network"] = json!({"id": id, "name": "Simulated", "kind": "own"});
+            body["signed"] = serde_json::to_value(signed).expect("plain data");
+            body["operator"] = hex::encode(operator.public().0).into();
+        }
         response(200, body.to_string().into_bytes())
+    }
+
+    fn origin_of(&self, node: &SimNode) -> Option<String> {
+        self.direct.iter().any(|n| self.nodes[*n].key() == node.key()).then(|| node.origin())
+    }
+
+    /// What the operator and all nodes have signed.
+    fn signed(&self, operator: &Ed25519Secret, serial: u64) -> (String, SignedDirectory) {
+        let network = Signers::one(operator.public()).network_id();
+        let member = |n: &SimNode| {
+            let ed25519 = hex::encode(n.key().0);
+            RosterNode { ed25519, swarm: format!("{:x}", n.swarm), since: 1 }
+        };
+        let members = (0..self.nodes.len()).filter(|n| !self.revoked.contains(n));
+        let mut nodes: Vec<RosterNode> = members.map(|n| member(&self.nodes[n])).collect();
+        nodes.sort_by(|a, b| a.ed25519.cmp(&b.ed25519));
+        let roster = Roster { network: network.clone(), name: "Simulated".to_owned(), serial, at: 0, nodes };
+        let proofs = self.nodes.iter().map(|n| {
+            let proof = Proof {
+                network: network.clone(),
+                node: hex::encode(n.key().0),
+                ip: n.address(),
+                port: n.port,
+                origin: self.origin_of(n),
+                version: [2, 11, 0],
+                at: 0,
+                reports: Vec::new(),
+            };
+            SignedProof::sign(&proof, &n.ed25519).expect("plain data")
+        });
+        let proofs = proofs.collect();
+        let roster = SignedRoster::sign(&roster, &[operator]).expect("plain data");
+        (network, SignedDirectory { roster: Some(roster), proofs })
     }
 
     fn guarded(&mut self, now: u64, guard: &Ed25519Public, body: &[u8]) -> Option<HttpOutcome> {
@@ -335,12 +407,13 @@ impl SimNet {
         (200, json!({"swarm": swarm, "hash": message.hash, "t": now, "hf": [19, 4]}))
     }
 
+    /// The list as nodes give it.
     fn states(&self) -> Vec<Value> {
         let state = |n: &SimNode| {
             json!({"public_ip": n.address(), "storage_port": n.port, "pubkey_ed25519": hex::encode(n.key().0),
                    "pubkey_x25519": hex::encode(n.x25519.public().0), "swarm": format!("{:x}", n.swarm)})
         };
-        self.nodes.iter().map(state).collect()
+        self.nodes.iter().map(state).chain(self.invented.iter().cloned()).collect()
     }
 
     fn swarm_body(&self, owner: &[u8; 33], time: u64) -> Value {

@@ -75,6 +75,12 @@ impl SimNode {
         format!("{a}.{b}.{c}.{d}")
     }
 
+    /// Where it takes packets from pages, if it does.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("https://node-{}.example.org", self.port)
+    }
+
     /// This node's time.
     #[must_use]
     pub fn time(&self, now: u64) -> u64 {

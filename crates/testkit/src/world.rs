@@ -295,7 +295,7 @@ impl World {
         if device.life != held.life {
             return;
         }
-        let changed = self.net.version() != held.version || !self.net.gateway_up || device.offline;
+        let changed = self.net.version() != held.version || !self.net.is_up(&held.request) || device.offline;
         if changed || self.now >= held.until {
             self.request(held.client, held.life, held.request, Some(held.until));
         } else {

@@ -21,6 +21,7 @@ use super::phrase::PhraseSheet;
 use super::requests::RequestsPane;
 use super::settings::SettingsSheet;
 use super::status::Bars;
+use super::ways::WaysSheet;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::vm::App;
@@ -70,6 +71,7 @@ fn Dialogs(app: App) -> AnyView {
         Route::Path => view! { <PathSheet app=app/> }.into_any(),
         Route::Phrase => view! { <PhraseSheet app=app/> }.into_any(),
         Route::Blocked => view! { <BlockedSheet app=app/> }.into_any(),
+        Route::Ways => view! { <WaysSheet app=app/> }.into_any(),
         Route::Devices if crate::FORWARD_SECRECY => view! { <DevicesSheet app=app/> }.into_any(),
         Route::BadLink => view! { <BadLinkDialog/> }.into_any(),
         Route::Home | Route::Requests | Route::Chat(_) | Route::Devices => ().into_any(),

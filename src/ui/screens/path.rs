@@ -14,6 +14,9 @@ use crate::vm::Command;
 use crate::vm::Connection;
 use crate::vm::HopView;
 use crate::vm::NetworkKind;
+use crate::vm::NetworkView;
+use crate::vm::Way;
+use crate::vm::WayState;
 use crate::vm::route::Route;
 
 /// A clock further off than this is worth a word.
@@ -26,6 +29,8 @@ pub fn PathSheet(app: App) -> AnyView {
     let back = Callback::new(move |()| location::replace(&Route::Account));
     let hops = Memo::new(move |_| app.network.with(|network| network.path.clone()));
     let swarm = Memo::new(move |_| app.network.with(|network| network.swarm.clone()));
+    let way = Memo::new(move |_| app.network.with(in_use));
+    let direct = move || way.with(|way| *way == Way::Direct);
     let built = Memo::new(move |_| hops.with(|hops| !hops.is_empty()));
     view! {
         <Dialog title=Signal::stored(t(K::Path).to_owned()) on_close=close on_back=back>
@@ -36,11 +41,8 @@ pub fn PathSheet(app: App) -> AnyView {
                     <span class="hop-sign">{icons::Person()}</span>
                     <span class="hop-text"><strong>{t(K::PathYou)}</strong><span class="hint">{t(K::PathYouHint)}</span></span>
                 </li>
-                <li class="hop">
-                    <span class="hop-sign">{icons::Globe()}</span>
-                    <span class="hop-text"><strong>{t(K::PathGateway)}</strong><span class="hint">{t(K::PathGatewayHint)}</span></span>
-                </li>
-                {move || hops.with(|hops| hops.iter().enumerate().map(|(at, hop)| hop_line(at, hop)).collect_view())}
+                {move || way.with(gateway_line)}
+                {move || hops.with(|hops| hops.iter().enumerate().map(|(at, hop)| hop_line(at, hop, direct())).collect_view())}
                 {move || (!built.get()).then(|| view! {
                     <li class="hop hop-none" role="status">
                         <span class="hop-sign">{icons::Spinner()}</span>
@@ -63,8 +65,34 @@ pub fn PathSheet(app: App) -> AnyView {
     .into_any()
 }
 
-fn hop_line(at: usize, hop: &HopView) -> AnyView {
+/// The way that packets take.
+fn in_use(network: &NetworkView) -> Way {
+    let used = network.ways.iter().find(|view| view.state == WayState::InUse);
+    used.map(|view| view.way.clone()).unwrap_or_default()
+}
+
+/// None on the way straight to a guard.
+fn gateway_line(way: &Way) -> Option<AnyView> {
+    let hint = match way {
+        Way::Home => t(K::PathGatewayHint).to_owned(),
+        Way::Gateway(origin) => {
+            let host = origin.split_once("://").map_or("", |(_, host)| host);
+            tf(K::PathGatewayOtherHint, &[("host", host)])
+        }
+        Way::Direct => return None,
+    };
+    let line = view! {
+        <li class="hop" data-testid="gateway">
+            <span class="hop-sign">{icons::Globe()}</span>
+            <span class="hop-text"><strong>{t(K::PathGateway)}</strong><span class="hint">{hint}</span></span>
+        </li>
+    };
+    Some(line.into_any())
+}
+
+fn hop_line(at: usize, hop: &HopView, direct: bool) -> AnyView {
     let (word, hint) = match at {
+        0 if direct => (K::PathGuard, K::PathGuardDirectHint),
         0 => (K::PathGuard, K::PathGuardHint),
         1 => (K::PathRelay, K::PathRelayHint),
         _ => (K::PathRelay, K::PathRelayLastHint),

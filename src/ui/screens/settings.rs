@@ -8,6 +8,7 @@ use super::super::location;
 use super::super::widgets::dialog::Dialog;
 use super::super::widgets::icons;
 use super::sync::SyncPart;
+use super::ways::WaysLine;
 use super::welcome::LanguageChoice;
 use crate::i18n::K;
 use crate::i18n::t;
@@ -40,6 +41,7 @@ pub fn SettingsSheet(app: App) -> AnyView {
                 <EngineSwitch app=app word=K::TypingIndicators hint=K::TypingHint get=|settings| settings.typing_indicators set=|settings, on| settings.typing_indicators = on/>
                 <BlockedLine app=app/>
             </section>
+            <section class="settings-part"><h3>{t(K::Connection)}</h3><WaysLine app=app/></section>
             <SyncPart app=app/>
             <section class="settings-part"><h3>{t(K::Notifications)}</h3><Notify app=app/></section>
             <section class="settings-part">

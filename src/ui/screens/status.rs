@@ -126,6 +126,7 @@ pub fn Bars(app: App) -> AnyView {
             Problem::Storage(CommitFailure::QuotaExceeded) => K::ProblemQuota,
             Problem::Storage(_) => K::ProblemStorage,
             Problem::BadNodeList => K::ProblemNodes,
+            Problem::UnsignedNodeList => K::ProblemUnsigned,
         })
     };
     let restoring = move || {

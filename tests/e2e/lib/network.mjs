@@ -9,8 +9,8 @@ import { createInterface } from 'node:readline';
 import { dist, zwiebel, zwiebelTap } from './env.mjs';
 import { SECOND } from './wait.mjs';
 
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
+export async function freePort(host = '127.0.0.1') {
+  const server = createServer().listen(0, host);
   await once(server, 'listening');
   const { port } = server.address();
   server.close();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { chromium, chromiumPath, screenshots } from './env.mjs';
 import { Network } from './network.mjs';
+import { OwnNetwork } from './own_network.mjs';
 import { Person } from '../pages/person.mjs';
 
 export const LAUNCH = {
@@ -21,12 +22,14 @@ export class World {
   #people = [];
 
   async start(options) {
-    [this.network, this.browser] = await Promise.all([Network.start(options), chromium.launch(LAUNCH)]);
+    const network = options?.own ? OwnNetwork.start(options.own) : Network.start(options);
+    [this.network, this.browser] = await Promise.all([network, chromium.launch(LAUNCH)]);
   }
 
   // A person with a browser profile of their own. Options are Playwright's for contexts.
   async person(name, options = {}) {
-    const context = await this.browser.newContext({ locale: 'en-GB', viewport: { width: 1000, height: 740 }, ...options });
+    const usual = { locale: 'en-GB', viewport: { width: 1000, height: 740 }, ignoreHTTPSErrors: this.network.selfSigned ?? false };
+    const context = await this.browser.newContext({ ...usual, ...options });
     context.setDefaultTimeout(30_000);
     const person = new Person(name, context, this.network.url);
     this.#people.push(person);

@@ -4,6 +4,7 @@
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::directory::{Directory, NetworkKind};
 
+use crate::batch::Table;
 use crate::effect::HttpTarget;
 use crate::engine::{Cx, Engine};
 use crate::input::HttpOutcome;
@@ -12,8 +13,9 @@ use crate::model::rows::{NetworkRow, NodeRow};
 use crate::net::guards::WANTED;
 use crate::net::paths::{Path, RENEW_MS};
 use crate::net::rpc::{Answer, Purpose, any_node};
+use crate::net::trust::{self, Checked, Distrust};
 use crate::net::{self, NodeSet, Owner, pool};
-use crate::view::{Connection, HopView, NetworkName, NetworkView, Problem, Suggestion, ViewEvent};
+use crate::view::{Connection, HopView, NetworkName, NetworkView, Problem, Suggestion, ViewEvent, Way};
 
 /// The node list may be long.
 const LIST_TIMEOUT_MS: u32 = 15_000;
@@ -34,11 +36,11 @@ impl Engine {
     pub(crate) fn run_bootstrap(&mut self, cx: &mut Cx<'_>) {
         if self.is_stranded(cx) {
             self.net.directories.hurry(cx.now);
+            self.net.ways.turn(cx.now);
         }
-        if self.net.directories.in_flight.is_none() && self.net.directories.next_at <= cx.now {
-            let id = self.out.http(HttpTarget::Nodes, Vec::new(), LIST_TIMEOUT_MS);
-            self.net.directories.in_flight = Some(id);
-        }
+        self.ask_for_list(cx);
+        let direct = self.net.ways.is_direct().then(|| self.net.ways.direct_nodes());
+        self.net.guards.limit(direct);
         if !self.net.pool.is_usable() || self.net.pause_until > cx.now {
             return;
         }
@@ -47,11 +49,30 @@ impl Engine {
         self.build_paths(cx);
     }
 
+    /// The list when it is due; or that of a gateway which failed, to see whether it is back.
+    fn ask_for_list(&mut self, cx: &Cx<'_>) {
+        if self.net.directories.in_flight.is_some() {
+            return;
+        }
+        let due = self.net.directories.next_at <= cx.now && !self.net.ways.is_direct();
+        let test = self.net.ways.to_test(cx.now);
+        let Some(way) = test.or_else(|| due.then(|| self.net.ways.current().clone())) else { return };
+        let origin = match &way {
+            Way::Gateway(origin) => Some(origin.clone()),
+            Way::Home | Way::Direct => None,
+        };
+        let id = self.out.http(origin, HttpTarget::Nodes, Vec::new(), LIST_TIMEOUT_MS);
+        self.net.directories.in_flight = Some((id, way));
+    }
+
     pub(crate) fn bootstrap_wake_at(&self) -> Option<u64> {
         let renew = self.net.paths.list.iter().map(|p| p.built_ms.saturating_add(RENEW_MS)).min();
         let pause = Some(self.net.pause_until).filter(|at| *at > self.time.now());
         let tests = self.net.guards.wake_at(self.time.now()).map(|at| at.max(self.net.pause_until));
-        [self.net.directories.wake_at(), tests, renew, pause].into_iter().flatten().min()
+        let idle = self.net.directories.in_flight.is_none();
+        let ways = self.net.ways.wake_at().filter(|_| idle);
+        let list = self.net.directories.wake_at().filter(|_| !self.net.ways.is_direct());
+        [list, ways, tests, renew, pause].into_iter().flatten().min()
     }
 
     /// Old paths go when no answer is awaited through them, so that a change costs nobody anything.
@@ -79,7 +100,10 @@ impl Engine {
         let may_try = self.net.guards.has_room() && self.net.guards.try_after <= cx.now;
         while may_try && self.net.guards.testing.len() < missing {
             let near: Vec<Ed25519Public> = self.net.guards.in_use();
-            let not: NodeSet = self.net.guards.keys().union(&self.net.guards.testing).copied().collect();
+            let mut not: NodeSet = self.net.guards.keys().union(&self.net.guards.testing).copied().collect();
+            if self.net.ways.is_direct() {
+                not.extend(self.net.pool.iter().map(NodeRow::key).filter(|key| self.net.ways.direct(key).is_none()));
+            }
             let Some(key) = self.net.pool.choose(&not, &near, cx.now, cx.rng) else { break };
             if !self.start_guard_test(cx, key) {
                 break;
@@ -142,33 +166,68 @@ impl Engine {
         }
     }
 
-    pub(crate) fn directory_done(&mut self, cx: &mut Cx<'_>, outcome: HttpOutcome) {
-        self.net.directories.in_flight = None;
+    pub(crate) fn directory_done(&mut self, cx: &mut Cx<'_>, way: &Way, outcome: HttpOutcome) {
         let body = match outcome {
             HttpOutcome::Response { status: 200, body, .. } => body,
-            HttpOutcome::Unreachable => {
-                if self.net.connection == Connection::Connecting {
-                    self.net.connection = Connection::Offline;
-                }
-                return self.net.directories.failed(cx.now);
-            }
-            _ => return self.net.directories.failed(cx.now),
+            HttpOutcome::Response { .. } => return self.net.directories.failed(cx.now),
+            HttpOutcome::Unreachable | HttpOutcome::TimedOut => return self.no_list(cx, way),
         };
-        let directory = serde_json::from_slice::<Directory>(&body).ok();
-        let nodes = directory.as_ref().and_then(pool::parse_directory);
-        let (Some(directory), Some(nodes)) = (directory, nodes) else {
+        self.net.ways.works(way);
+        let Ok(directory) = serde_json::from_slice::<Directory>(&body) else {
             self.net.directories.failed(cx.now);
-            return self.bad_list(!self.net.pool.is_usable());
+            return self.list_problem((!self.net.pool.is_usable()).then_some(Problem::BadNodeList));
         };
+        match trust::check(self.net.operator.as_ref(), &directory) {
+            Ok(checked) => self.take_checked(cx, way, directory, checked),
+            Err(Distrust::Unsigned) => {
+                self.net.directories.failed(cx.now);
+                self.list_problem(Some(Problem::UnsignedNodeList));
+            }
+            // Most likely it has not heard yet.
+            Err(Distrust::Old) => self.net.directories.failed(cx.now),
+        }
+    }
+
+    fn no_list(&mut self, cx: &Cx<'_>, way: &Way) {
+        let was_current = self.net.ways.current() == way;
+        if self.net.ways.failed(way, cx.now) {
+            if was_current {
+                self.net.directories.next_at = cx.now;
+            }
+        } else {
+            if self.net.connection == Connection::Connecting {
+                self.net.connection = Connection::Offline;
+            }
+            self.net.directories.failed(cx.now);
+        }
+    }
+
+    fn take_checked(&mut self, cx: &Cx<'_>, way: &Way, directory: Directory, checked: Checked) {
+        if checked.nodes.len() < pool::MIN_NODES {
+            self.net.directories.failed(cx.now);
+            return self.list_problem((!self.net.pool.is_usable()).then_some(Problem::BadNodeList));
+        }
         self.net.directories.came(cx.now);
         if self.net.connection == Connection::Offline {
             self.net.connection = Connection::Connecting;
         }
-        self.take_directory(cx, directory, nodes);
+        // What other gateways name, the policy of this page does not allow.
+        if *way == Way::Home && self.net.ways.offer(&directory.gateways, checked.direct, self.config.local_origin) {
+            self.save_ways();
+        }
+        if let Some(operator) = checked.operator.filter(|new| self.net.operator.as_ref() != Some(new)) {
+            Model::put_meta(&mut self.out, net::meta::OPERATOR, &operator);
+            if self.net.pool.keep_members(&operator) {
+                self.pool_changed();
+            }
+            self.net.operator = Some(operator);
+            self.live.votes.hurry(cx.now);
+        }
+        self.take_directory(cx, directory, checked.nodes);
         if !self.net.pool.is_usable() {
             self.net.directories.failed(cx.now);
         }
-        self.bad_list(!self.net.pool.is_usable());
+        self.list_problem((!self.net.pool.is_usable()).then_some(Problem::BadNodeList));
     }
 
     fn take_directory(&mut self, cx: &Cx<'_>, directory: Directory, nodes: Vec<NodeRow>) {
@@ -207,6 +266,10 @@ impl Engine {
 
     pub(crate) fn replace_pool(&mut self, nodes: Vec<NodeRow>) {
         self.net.pool.replace(nodes, self.config.local_origin);
+        self.pool_changed();
+    }
+
+    fn pool_changed(&mut self) {
         self.net.swarms.forget();
         let pool = &self.net.pool;
         self.net.paths.list.retain(|path| path.hops.iter().all(|hop| pool.contains(hop)));
@@ -230,13 +293,35 @@ impl Engine {
         if self.net.pool.agreed_ms.is_some() {
             Model::put_meta(&mut self.out, net::meta::NODES, &self.net.pool.row());
         }
+        if let Some(operator) = &self.net.operator {
+            Model::put_meta(&mut self.out, net::meta::OPERATOR, operator);
+        }
+        self.save_ways();
         self.save_guards();
     }
 
-    fn bad_list(&mut self, bad: bool) {
-        if self.live.bad_list != bad {
-            self.live.bad_list = bad;
-            self.out.emit_now(ViewEvent::Problem(bad.then_some(Problem::BadNodeList)));
+    fn save_ways(&mut self) {
+        Model::put_meta(&mut self.out, net::meta::WAYS, &self.net.ways.row());
+    }
+
+    /// The person says which way out to take first; `None`: the app shall.
+    pub(crate) fn prefer_way(&mut self, way: Option<Way>) {
+        self.net.ways.prefer(way);
+        self.save_ways();
+    }
+
+    /// The person gives the pinned operator up: the next list pins another one.
+    pub(crate) fn forget_operator(&mut self, cx: &Cx<'_>) {
+        if self.net.operator.take().is_some() {
+            self.out.delete(Table::Meta, net::meta::OPERATOR.to_vec());
+        }
+        self.net.directories.next_at = cx.now;
+    }
+
+    fn list_problem(&mut self, problem: Option<Problem>) {
+        if self.live.list_problem != problem {
+            self.live.list_problem = problem;
+            self.out.emit_now(ViewEvent::Problem(problem));
         }
     }
 
@@ -296,6 +381,9 @@ impl Engine {
             suggestions: self.suggestions(),
             last_poll_ms: self.live.poller.shown_poll_ms,
             nodes: u32::try_from(self.net.pool.len()).unwrap_or(u32::MAX),
+            operator: self.net.operator.as_ref().map(|row| hex::encode(row.key)),
+            ways: self.net.ways.view(),
+            preferred: self.net.ways.preferred().cloned(),
             clock_offset_ms: self.net.clock.offset().map(|o| self.time.device_offset(o) / 1000 * 1000),
         }
     }

@@ -82,7 +82,15 @@ impl Engine {
         let answers = std::mem::take(&mut self.live.votes.answers);
         self.live.votes.asked.clear();
         self.live.votes.last_ms = Some(cx.now);
-        let nodes = pool::agreement(&answers, QUORUM);
+        let mut nodes = pool::agreement(&answers, QUORUM);
+        if let Some(operator) = &self.net.operator {
+            // Nodes can say where members are, not who is one.
+            let agreed = nodes.len();
+            nodes.retain(|node| operator.lists(node));
+            if nodes.len() < agreed {
+                self.net.directories.hurry(cx.now);
+            }
+        }
         if answers.len() < QUORUM || nodes.len() < MIN_NODES {
             self.live.votes.next_at = cx.now.saturating_add(RETRY_MS);
             return;

@@ -263,8 +263,10 @@ mod tests {
 
     use super::*;
     use crate::batch::Table;
+    use crate::net::trust::OperatorRow;
+    use crate::net::ways::WaysRow;
     use crate::row::{RowError, decode, decode_either, encode};
-    use crate::view::Settings;
+    use crate::view::{Settings, Way};
 
     fn person(n: u8) -> AccountId {
         AccountId::from_key(X25519Public([n; 32]))
@@ -322,6 +324,11 @@ mod tests {
             Orphan { target: id, from: person(4), what: OrphanKind::Read },
         ];
         let node = NodeRow { ed25519: [5; 32], x25519: [6; 32], ip: [1, 2, 3, 4], port: 22021, swarm: u64::MAX - 1 };
+        let ways = WaysRow {
+            gateways: vec!["https://a".into()],
+            direct: vec![([5; 32], "https://b".into())],
+            preferred: Some(Way::Gateway("https://a".into())),
+        };
         let lines = [
             ("contact", encode(Table::Contact, &contact)),
             ("conversation", encode(Table::Conversation, &conversation)),
@@ -332,6 +339,7 @@ mod tests {
             ("message key", message_bytes(&id)),
             ("network", encode(Table::Meta, &NetworkRow { id: "id".into(), name: "name".into(), kind: 2 })),
             ("nodes", encode(Table::Meta, &NodesRow { nodes: vec![node], agreed_ms: 4 })),
+            ("operator", encode(Table::Meta, &OperatorRow { key: [7; 32], serial: 8, members: vec![[9; 32]] })),
             ("orphans", encode(Table::Meta, &orphans)),
             ("outbox message", encode(Table::Outbox, &outbox(Outgoing::Message(id)))),
             ("outbox control", encode(Table::Outbox, &outbox(Outgoing::Control))),
@@ -340,6 +348,7 @@ mod tests {
             ("profile", encode(Table::Meta, &ProfileRow { display_name: "name".into(), updated_s: 5 })),
             ("restore", encode(Table::Meta, &RestoreRow { finished: vec![[1; 32]], messages: 6, percent: 50 })),
             ("settings", encode(Table::Meta, &Settings { read_receipts: true, typing_indicators: false })),
+            ("ways", encode(Table::Meta, &ways)),
         ];
         let text: Vec<String> = lines.iter().map(|(name, bytes)| format!("{name}: {}", hex::encode(bytes))).collect();
         insta::assert_snapshot!(text.join("\n"));

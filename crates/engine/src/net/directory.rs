@@ -1,6 +1,7 @@
 //! The gateway's node list: enough to start with, never believed alone once nodes can be asked (service-nodes 9.5).
 
 use crate::effect::RequestId;
+use crate::view::Way;
 
 /// How long the list is good for.
 pub(crate) const REFRESH_MS: u64 = 3_600_000;
@@ -10,7 +11,8 @@ const RETRY_MAX_MS: u64 = 30_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Directories {
-    pub(crate) in_flight: Option<RequestId>,
+    /// The request, and the way it took.
+    pub(crate) in_flight: Option<(RequestId, Way)>,
     pub(crate) next_at: u64,
     failures: u32,
     /// The list came at least once in this run.

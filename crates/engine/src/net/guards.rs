@@ -11,7 +11,7 @@ use crate::model::rows::{GuardRow, GuardsRow};
 /// Guards in use at the same time; one path for each.
 pub(crate) const WANTED: usize = 2;
 
-/// The most guards this device ever has at a time.
+/// The most guards this device ever has at a time, of each kind: those behind gateways, and those without.
 const MAX_GUARDS: usize = 6;
 
 /// A guard is kept this long: four weeks.
@@ -37,6 +37,8 @@ pub(crate) struct Guards {
     /// No new candidate before this: somebody may be making them fail.
     pub(crate) try_after: u64,
     failed_candidates: u32,
+    /// Only these can be reached the way that packets take; `None`: all.
+    only: Option<NodeSet>,
 }
 
 struct Guard {
@@ -49,8 +51,12 @@ struct Guard {
 
 impl Guards {
     pub(crate) fn load(row: &GuardsRow) -> Self {
-        let list =
-            row.guards.iter().take(MAX_GUARDS).map(|g| Guard::new(Ed25519Public(g.ed25519), g.since_ms)).collect();
+        let list = row
+            .guards
+            .iter()
+            .take(MAX_GUARDS.saturating_mul(2))
+            .map(|g| Guard::new(Ed25519Public(g.ed25519), g.since_ms))
+            .collect();
         Self { list, ..Self::default() }
     }
 
@@ -58,9 +64,22 @@ impl Guards {
         GuardsRow { guards: self.list.iter().map(|g| GuardRow { ed25519: g.key.0, since_ms: g.since_ms }).collect() }
     }
 
+    /// Only these nodes can be guards for now; `None`: all.
+    pub(crate) fn limit(&mut self, only: Option<NodeSet>) {
+        self.only = only;
+    }
+
+    fn is_reachable(&self, key: &Ed25519Public) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(key))
+    }
+
+    fn reachable(&self) -> impl Iterator<Item = &Guard> {
+        self.list.iter().filter(|g| self.is_reachable(&g.key))
+    }
+
     /// The guards to build paths on, best first.
     pub(crate) fn in_use(&self) -> Vec<Ed25519Public> {
-        self.list.iter().filter(|g| g.down.is_none()).take(WANTED).map(|g| g.key).collect()
+        self.reachable().filter(|g| g.down.is_none()).take(WANTED).map(|g| g.key).collect()
     }
 
     pub(crate) fn keys(&self) -> NodeSet {
@@ -68,11 +87,11 @@ impl Guards {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.list.len() < MAX_GUARDS
+        self.reachable().count() < MAX_GUARDS
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.reachable().next().is_none()
     }
 
     /// Forgets guards that left the network or have served their time. True if something changed.
@@ -90,7 +109,7 @@ impl Guards {
     /// When each put-off guard is to be tested again.
     fn retests(&self) -> impl Iterator<Item = (Ed25519Public, u64)> {
         let most = if self.in_use().is_empty() { RETEST_LAST_MS } else { RETEST_MAX_MS };
-        let waiting = self.list.iter().filter(|guard| !self.testing.contains(&guard.key));
+        let waiting = self.reachable().filter(|guard| !self.testing.contains(&guard.key));
         waiting.filter_map(move |guard| {
             let (since, times) = guard.down?;
             let wait = RETEST_MS.saturating_mul(1 << times.min(10)).min(most);

@@ -5,15 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zwiebel_crypto::keys::Ed25519Public;
-use zwiebel_proto::directory::{Directory, DirectoryNode};
+use zwiebel_proto::directory::DirectoryNode;
 
+use super::trust::OperatorRow;
 use super::{NodeSet, pick};
 use crate::model::rows::{NodeRow, NodesRow};
 
 /// A path of three and somebody at its end.
 pub(crate) const MIN_NODES: usize = 4;
 
-/// More nodes than any network has; a longer list is refused.
+/// More nodes than any network has; the rest of a longer list is not looked at.
 const MAX_NODES: usize = 20_000;
 
 /// A node's own failures before it is set aside.
@@ -44,6 +45,13 @@ impl Pool {
         self.strikes.retain(|k, _| self.nodes.contains_key(k));
         self.benched.retain(|k, _| self.nodes.contains_key(k));
         self.accusations.retain(|k, _| self.nodes.contains_key(k));
+    }
+
+    /// Forgets everybody the operator does not list. True if somebody was.
+    pub(crate) fn keep_members(&mut self, operator: &OperatorRow) -> bool {
+        let before = self.nodes.len();
+        self.nodes.retain(|_, node| operator.lists(node));
+        before != self.nodes.len()
     }
 
     pub(crate) fn get(&self, key: &Ed25519Public) -> Option<&NodeRow> {
@@ -135,13 +143,9 @@ impl Pool {
     }
 }
 
-/// The usable nodes of a gateway's list; `None` when the list cannot be used.
-pub(crate) fn parse_directory(directory: &Directory) -> Option<Vec<NodeRow>> {
-    if directory.nodes.len() > MAX_NODES {
-        return None;
-    }
-    let nodes: Vec<NodeRow> = directory.nodes.iter().filter_map(parse_node).collect();
-    (nodes.len() >= MIN_NODES).then_some(nodes)
+/// The usable nodes of a gateway's list.
+pub(crate) fn parse_directory(nodes: &[DirectoryNode]) -> Vec<NodeRow> {
+    nodes.iter().take(MAX_NODES).filter_map(parse_node).collect()
 }
 
 fn parse_node(node: &DirectoryNode) -> Option<NodeRow> {
@@ -165,7 +169,7 @@ pub(crate) fn node_row(ed25519: &str, x25519: &str, ip: &str, port: u64, swarm: 
     row.sealing_key().is_usable().then_some(row)
 }
 
-fn key(hex_digits: &str) -> Option<[u8; 32]> {
+pub(crate) fn key(hex_digits: &str) -> Option<[u8; 32]> {
     let mut out = [0; 32];
     hex::decode_to_slice(hex_digits, &mut out).ok()?;
     Some(out)

@@ -14,7 +14,7 @@ use crate::effect::{HttpTarget, RequestId};
 use crate::engine::{Cx, Engine};
 use crate::input::HttpOutcome;
 use crate::model::rows::NodeRow;
-use crate::view::Connection;
+use crate::view::{Connection, Way};
 
 /// A request without an answer for this long makes its path suspect; who needs an answer asks elsewhere too.
 pub(crate) const SLOW_MS: u64 = 2_500;
@@ -22,12 +22,11 @@ pub(crate) const SLOW_MS: u64 = 2_500;
 /// After this long a request is over.
 const TIMEOUT_MS: u32 = 10_000;
 
+/// How packets are sealed.
+const CIPHER: Cipher = Cipher::XChaCha20;
+
 /// The driver reports every request; this is for one that does not.
 const GRACE_MS: u64 = 5_000;
-
-/// Sizes of requests are rounded up, so that they tell less (service-nodes 4.8).
-const SMALL_BUCKET: usize = 1024;
-const LARGE_BUCKET: usize = 4096;
 
 const PAUSE_MS: u64 = 500;
 const PAUSE_MAX_MS: u64 = 15_000;
@@ -55,6 +54,7 @@ pub(crate) enum Purpose {
 pub(crate) struct Flight {
     pub(crate) purpose: Purpose,
     pub(crate) path: Option<u64>,
+    way: Way,
     nodes: NodeSet,
     pub(crate) destination: Ed25519Public,
     reply: ReplyKey,
@@ -157,22 +157,36 @@ impl Engine {
         request: &Value,
         patience_ms: u32,
     ) -> Option<RequestId> {
-        let payload = onion::node_payload(&pad(request.to_string().into_bytes()));
-        let destination = Destination::Node(hop(node));
-        let (packet, reply) = onion::build(hops, &destination, &payload, Cipher::XChaCha20, cx.rng).ok()?;
         let guard = hops.first().map_or(node.key(), |hop| hop.ed25519);
-        let id = self.out.http(HttpTarget::Onion(guard), packet, patience_ms.saturating_add(TIMEOUT_MS));
-        let nodes = hops.iter().map(|hop| hop.ed25519).collect();
-        let destination = node.key();
-        let patience_ms = patience_ms.into();
-        let flight = Flight { purpose, path, nodes, destination, reply, sent_ms: cx.now, patience_ms, slow: false };
+        let way = self.net.ways.current().clone();
+        let (origin, target) = match &way {
+            Way::Home => (None, HttpTarget::Onion(guard)),
+            Way::Gateway(origin) => (Some(origin.clone()), HttpTarget::Onion(guard)),
+            Way::Direct => (Some(self.net.ways.direct(&guard)?.to_owned()), HttpTarget::Direct(guard)),
+        };
+        let request = onion::pad_request(request.to_string().into_bytes(), hops.len(), CIPHER);
+        let payload = onion::node_payload(&request);
+        let end = Destination::Node(hop(node));
+        let (packet, reply) = onion::build(hops, &end, &payload, CIPHER, cx.rng).ok()?;
+        let id = self.out.http(origin, target, packet, patience_ms.saturating_add(TIMEOUT_MS));
+        let flight = Flight {
+            purpose,
+            path,
+            way,
+            nodes: hops.iter().map(|hop| hop.ed25519).collect(),
+            destination: node.key(),
+            reply,
+            sent_ms: cx.now,
+            patience_ms: patience_ms.into(),
+            slow: false,
+        };
         self.net.flights.insert(id, flight);
         Some(id)
     }
 
     pub(crate) fn http_done(&mut self, cx: &mut Cx<'_>, id: RequestId, outcome: HttpOutcome) {
-        if self.net.directories.in_flight == Some(id) {
-            self.directory_done(cx, outcome);
+        if let Some((_, way)) = self.net.directories.in_flight.take_if(|(wanted, _)| *wanted == id) {
+            self.directory_done(cx, &way, outcome);
         } else if let Some(flight) = self.net.flights.remove(&id) {
             let answer = self.judge(cx, &flight, outcome);
             self.dispatch(cx, id, &flight, answer);
@@ -244,9 +258,15 @@ impl Engine {
 
     /// The decision table of service-nodes 10.3.
     fn judge(&mut self, cx: &mut Cx<'_>, flight: &Flight, outcome: HttpOutcome) -> Answer {
+        if matches!(outcome, HttpOutcome::Response { .. }) {
+            self.net.ways.works(&flight.way);
+        }
         match outcome {
-            HttpOutcome::Unreachable => self.line_down(cx),
-            HttpOutcome::TimedOut => self.blame_path(cx, flight),
+            HttpOutcome::Unreachable => self.unreachable(cx, flight),
+            HttpOutcome::TimedOut => {
+                self.net.ways.timed_out(&flight.way, cx.now);
+                self.blame_path(cx, flight)
+            }
             HttpOutcome::Response { gateway_error: Some(error), .. } => self.gateway_said(cx, flight, &error),
             HttpOutcome::Response { status: 200, body, gateway_error: None } => match flight.reply.open(&body) {
                 Ok(reply) => {
@@ -272,6 +292,21 @@ impl Engine {
                 self.net.pool.clear(key);
             }
         }
+    }
+
+    /// Nobody was there. A gateway that is gone is left for another one; the line is down when there is none.
+    fn unreachable(&mut self, cx: &Cx<'_>, flight: &Flight) -> Answer {
+        if flight.way == Way::Direct {
+            // It may be this node alone.
+            if let Some(path) = flight.path.and_then(|id| self.net.paths.remove(id)) {
+                self.net.guards.put_off(path.guard(), cx.now);
+            }
+            let others = self.net.guards.testing.iter().any(|key| *key != flight.destination);
+            if others || !self.net.guards.in_use().is_empty() {
+                return Answer::Lost;
+            }
+        }
+        if self.net.ways.failed(&flight.way, cx.now) { Answer::LineDown } else { self.line_down(cx) }
     }
 
     fn line_down(&mut self, cx: &Cx<'_>) -> Answer {
@@ -303,6 +338,7 @@ impl Engine {
                 Answer::Lost
             }
             "too-large" | "not-onion" => Answer::Lost,
+            _ if self.net.ways.failed(&flight.way, cx.now) => Answer::LineDown,
             _ => self.line_down(cx),
         }
     }
@@ -367,6 +403,7 @@ impl Engine {
         if !self.net.directories.fresh {
             self.net.directories.next_at = cx.now;
         }
+        self.net.ways.hurry();
         self.net.guards.hurry();
         self.live.sending.hurry(cx.now);
         self.live.push.hurry(cx.now);
@@ -380,13 +417,6 @@ impl Engine {
 
 pub(crate) fn hop(node: &NodeRow) -> Hop {
     Hop { ed25519: node.key(), x25519: node.sealing_key() }
-}
-
-/// White space after JSON says nothing to a node and hides the length of what it follows (service-nodes 4.8).
-fn pad(mut json: Vec<u8>) -> Vec<u8> {
-    let bucket = if json.len() <= LARGE_BUCKET { SMALL_BUCKET } else { LARGE_BUCKET };
-    json.resize(json.len().next_multiple_of(bucket), b' ');
-    json
 }
 
 /// A random node, for questions any node can answer.

@@ -1,4 +1,4 @@
-//! The bot's way to its gateway: the two requests a client makes, nothing else.
+//! The bot's way to its gateway: the few requests a client makes, nothing else.
 
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use zwiebel_engine::input::HttpOutcome;
 const MAX_ANSWER: usize = 10 * 1024 * 1024;
 /// The header in which a gateway marks its own errors (service-nodes 9.3).
 const GATEWAY_ERROR: &str = "x-gateway-error";
+/// The header in which a gateway says how long an answer is without its padding (docs/gateway.md).
+const GATEWAY_LENGTH: &str = "x-gateway-length";
 
 /// A client of one gateway. Cheap to clone.
 #[derive(Clone)]
@@ -33,22 +35,27 @@ impl Gateway {
     }
 
     async fn exchange(self, request: HttpRequest) -> HttpOutcome {
-        let base = &self.base;
+        let base = request.origin.as_ref().unwrap_or(&self.base);
         let builder = match request.target {
             HttpTarget::Nodes => self.client.get(format!("{base}/gw/v1/nodes")),
             HttpTarget::Onion(guard) => {
                 self.client.post(format!("{base}/gw/v1/onion/{}", hex::encode(guard.0))).body(request.body)
             }
+            HttpTarget::Direct(_) => self.client.post(format!("{base}/onion_req/v2")).body(request.body),
         };
         let Ok(mut response) = builder.send().await else { return HttpOutcome::Unreachable };
         let status = response.status().as_u16();
         let gateway_error =
             response.headers().get(GATEWAY_ERROR).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let length = response.headers().get(GATEWAY_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER => body.extend_from_slice(&chunk),
-                Ok(None) => return HttpOutcome::Response { status, body, gateway_error },
+                Ok(None) => {
+                    body.truncate(length.unwrap_or(usize::MAX));
+                    return HttpOutcome::Response { status, body, gateway_error };
+                }
                 Ok(Some(_)) | Err(_) => return HttpOutcome::Unreachable,
             }
         }

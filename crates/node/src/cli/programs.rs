@@ -88,6 +88,9 @@ pub(super) struct GatewayFlags {
     /// Forward to private addresses and low ports too.
     #[arg(long)]
     allow_private: bool,
+    /// Write the public network's nodes, as far as its seeds agree, to this file, and end.
+    #[arg(long, value_name = "FILE")]
+    write_fallback: Option<PathBuf>,
     /// Seconds between looks at the seeds.
     #[arg(long)]
     refresh_seconds: Option<u64>,
@@ -137,5 +140,8 @@ pub(super) async fn gateway(flags: GatewayFlags) -> Result<(), ServiceError> {
         let session = SessionNetwork { network, seeds: Vec::new(), fallback: None };
         (config.own, config.session) = (None, Some(session));
     }
-    program::run(config, say, ended()).await
+    match flags.write_fallback {
+        Some(file) => program::write_fallback(config, &file, say).await,
+        None => program::run(config, say, ended()).await,
+    }
 }

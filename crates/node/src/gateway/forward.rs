@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
@@ -15,6 +16,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde_json::Value;
 use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::onion::bucket;
 use zwiebel_proto::onion::outer;
 use zwiebel_proto::onion::parse_unit;
 
@@ -26,6 +28,9 @@ use crate::peer::PeerError;
 use crate::peer::read_limited;
 use crate::registry::ListedNode;
 use crate::serve::ClientIp;
+
+/// How long an answer is without its padding.
+pub(super) const LENGTH: &str = "x-gateway-length";
 
 /// What the gateway itself has to say; never about a node's behaviour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +73,22 @@ pub(super) async fn onion(
 ) -> Response {
     let ip = ip.map(|Extension(ClientIp(ip))| ip);
     let mut response = match forward(&gateway, &guard, ip, &headers, body).await {
-        Ok((status, body)) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-            (status, [(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
-        }
+        Ok((status, body)) => padded(status, body),
         Err(refusal) => refusal.into_response(),
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// A node's answer in one of few sizes, so that its length tells those on the way to the client little. Our nodes pad inside
+/// the seal already; for others this is all there is. The true length stands in a header of a fixed length.
+fn padded(status: u16, mut body: Vec<u8>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let length = format!("{:08}", body.len());
+    body.resize(bucket(body.len()), 0);
+    let headers =
+        [(header::CONTENT_TYPE, "application/octet-stream"), (HeaderName::from_static(LENGTH), length.as_str())];
+    (status, headers, body).into_response()
 }
 
 async fn forward(

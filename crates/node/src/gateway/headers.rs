@@ -52,7 +52,10 @@ pub(super) async fn secure(State(gateway): State<Arc<Gateway>>, request: Request
     }
     if let Some(page) = page.filter(|page| is_call && knows(&gateway, page)) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page);
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, x-gateway-error"));
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("etag, x-gateway-error, x-gateway-length"),
+        );
         headers.insert(header::VARY, HeaderValue::from_static("origin"));
     }
     response

@@ -14,11 +14,13 @@ use crate::clock::Clock;
 use crate::config;
 use crate::config::ConfigError;
 use crate::config::GatewayConfig;
+use crate::config::SessionNetwork;
 use crate::directory::Directory;
 use crate::directory::follow::Follower;
 use crate::keys::create_private_folder;
 use crate::registry::Registry;
 use crate::serve;
+use crate::service::OwnCertificate;
 use crate::service::ServiceError;
 use crate::service::acceptor;
 use crate::service::bind;
@@ -57,15 +59,31 @@ pub async fn run(
         .with_oldest(follow.every * MISSED);
     let gateway = Arc::new(gateway);
     let mut tasks = JoinSet::new();
-    let tls = match &config.tls {
-        Some(_) => Some(acceptor(config.tls.as_ref(), data, Protocols::Http2AndHttp1, &mut tasks)?),
-        None => None,
+    let own = OwnCertificate { files: config.tls.as_ref(), acme: config.acme.as_ref() };
+    let tls = if config.tls.is_some() || config.acme.is_some() {
+        Some(acceptor(own, data, Protocols::Http2AndHttp1, &mut tasks).await?)
+    } else {
+        None
     };
     tasks.spawn(follow.run(Arc::clone(&gateway)));
     say(&format!("app {}://{address}/", if tls.is_some() { "https" } else { "http" }));
     say("ready");
     serve::serve_until(listener, tls, super::router(gateway), stop).await;
     tasks.shutdown().await;
+    Ok(())
+}
+
+/// Asks the public network's seeds once and writes a list to ship, for gateways that reach no seed (docs/gateway.md).
+///
+/// # Errors
+/// If the configuration names no public network, the seeds do not agree, or a file cannot be used.
+pub async fn write_fallback(config: GatewayConfig, file: &Path, say: impl Fn(&str)) -> Result<(), ServiceError> {
+    let wanted = config.session.ok_or(ConfigError::Missing("session"))?;
+    let data = config.data.as_deref().ok_or(ConfigError::Missing("data"))?;
+    let wanted = SessionNetwork { fallback: None, ..wanted };
+    let session = Session::open(&wanted, data, Registry::default(), &Clock::system())?;
+    let nodes = session.write_fallback(file).await?;
+    say(&format!("wrote {nodes} nodes to {}", file.display()));
     Ok(())
 }
 
@@ -120,7 +138,7 @@ fn follow(
             Ok((NetworkSource::Own(directory), Follow { from: From::Own(follower), every }))
         }
         (None, Some(wanted)) => {
-            let session = Session::open(wanted, data, registry.clone())?;
+            let session = Session::open(wanted, data, registry.clone(), clock)?;
             let name = NetworkSource::Named(session.network().clone());
             Ok((name, Follow { from: From::Session(session), every: every(REFRESH_SESSION) }))
         }

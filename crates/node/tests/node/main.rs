@@ -1,11 +1,14 @@
 //! Nodes over their real surfaces: routes without a socket, and whole networks on loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod acme;
 mod api;
+mod authority;
 mod bad_input;
 mod command_line;
 mod fuzzed;
 mod gateway;
+mod gateway_rules;
 mod healing;
 mod limits;
 mod network;
@@ -13,6 +16,7 @@ mod relay;
 mod session;
 mod subaccounts;
 mod support;
+mod trusting;
 mod vectors;
 mod waiting;
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::process::Command;
 
 use rcgen::PublicKeyData;
 use tempfile::TempDir;
@@ -61,7 +62,7 @@ impl World {
 
     fn open(&self, folder: &Path, registry: &Registry) -> Session {
         let wanted = SessionNetwork { network: "loopback".to_owned(), seeds: self.seeds.clone(), fallback: None };
-        Session::open(&wanted, folder, registry.clone()).unwrap()
+        Session::open(&wanted, folder, registry.clone(), &Clock::system()).unwrap()
     }
 }
 
@@ -86,4 +87,41 @@ async fn what_most_pinned_seeds_say_is_taken_and_a_liar_is_not() {
     assert!(!world.open(data.path(), &registry).round().await);
     assert_eq!(*registry.list(), NodeList::new(honest));
     world.servers.shutdown().await;
+}
+
+/// What an operator would do: write a list while the seeds are there, and start from it when they are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_to_ship_is_written_by_command_and_used_when_no_seed_answers() {
+    let nodes = vec![node(1, 22021), node(2, 22021), node(3, 22021)];
+    let lies = vec![node(1, 22021), node(2, 666)];
+    let mut world = World::new([nodes.clone(), nodes.clone(), lies]).await;
+    let folder = TempDir::new().unwrap();
+    let (list, config) = (folder.path().join("session-nodes.json"), folder.path().join("gateway.toml"));
+    let mut text = format!(
+        "listen = \"127.0.0.1:0\"\ndata = {:?}\napp = \"dist\"\n[session]\nnetwork = \"loopback\"\n",
+        folder.path()
+    );
+    for PinnedSeed { url, pin } in &world.seeds {
+        text.push_str(&format!("[[session.seeds]]\nurl = {url:?}\npin = {:?}\n", pin.as_ref().unwrap()));
+    }
+    fs::write(&config, text).unwrap();
+    let write = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zwiebel"));
+        command.args(["gateway", "--config"]).arg(&config).arg("--write-fallback").arg(&list).output().unwrap()
+    };
+    let written = write();
+    assert!(written.status.success(), "{written:?}");
+    assert!(String::from_utf8(written.stdout).unwrap().starts_with("wrote 3 nodes"));
+
+    world.servers.shutdown().await;
+    let failed = write();
+    assert!(!failed.status.success());
+    assert!(String::from_utf8(failed.stderr).unwrap().contains("0 of 3 seeds answer"));
+    let (fresh, registry) = (TempDir::new().unwrap(), Registry::default());
+    let network = "loopback".to_owned();
+    let wanted = SessionNetwork { network, seeds: world.seeds.clone(), fallback: Some(list) };
+    let session = Session::open(&wanted, fresh.path(), registry.clone(), &Clock::system()).unwrap();
+    assert_eq!(*registry.list(), NodeList::new(nodes.clone()), "from the shipped list");
+    assert!(!session.round().await, "which is not fresh");
+    assert_eq!(*registry.list(), NodeList::new(nodes), "and stays");
 }

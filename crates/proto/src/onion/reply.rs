@@ -10,6 +10,7 @@ use thiserror::Error;
 use zwiebel_crypto::secret::Secret;
 
 use super::layer::Cipher;
+use super::sizes::pad_reply;
 
 /// The largest answer: ten megabytes of messages and their armour.
 const MAX_REPLY: usize = 16 * 1024 * 1024;
@@ -73,7 +74,7 @@ impl ReplyKey {
         Ok(NodeReply { status: reply.status, body })
     }
 
-    /// Seals a node's answer.
+    /// Seals a node's answer, padded to one of few sizes ([`super::bucket`]).
     ///
     /// `as_json`: embed `body` as JSON (only if it is JSON, else it becomes a string as without); `base64`: armour the
     /// result. Both come from the request's control object, [`super::Layer::Final`].
@@ -86,7 +87,8 @@ impl ReplyKey {
         base64: bool,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Vec<u8> {
-        let sealed = self.seal(&plaintext(status, body, as_json), rng);
+        let plaintext = pad_reply(plaintext(status, body, as_json), base64, self.cipher);
+        let sealed = self.seal(&plaintext, rng);
         if base64 { Base64::encode_string(&sealed).into_bytes() } else { sealed }
     }
 }
