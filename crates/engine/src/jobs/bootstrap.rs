@@ -169,17 +169,23 @@ impl Engine {
     pub(crate) fn directory_done(&mut self, cx: &mut Cx<'_>, way: &Way, outcome: HttpOutcome) {
         let body = match outcome {
             HttpOutcome::Response { status: 200, body, .. } => body,
-            HttpOutcome::Response { .. } => return self.net.directories.failed(cx.now),
-            HttpOutcome::Unreachable | HttpOutcome::TimedOut => return self.no_list(cx, way),
+            HttpOutcome::Response { status: ..500, .. } => return self.net.directories.failed(cx.now),
+            // Also from whatever stands in front of a gateway that is gone.
+            HttpOutcome::Response { .. } | HttpOutcome::Unreachable | HttpOutcome::TimedOut => {
+                return self.no_list(cx, way);
+            }
         };
-        self.net.ways.works(way);
         let Ok(directory) = serde_json::from_slice::<Directory>(&body) else {
             self.net.directories.failed(cx.now);
             return self.list_problem((!self.net.pool.is_usable()).then_some(Problem::BadNodeList));
         };
         match trust::check(self.net.operator.as_ref(), &directory) {
-            Ok(checked) => self.take_checked(cx, way, directory, checked),
+            Ok(checked) => {
+                self.net.ways.works(way);
+                self.take_checked(cx, way, directory, checked);
+            }
             Err(Distrust::Unsigned) => {
+                self.net.ways.failed(way, cx.now);
                 self.net.directories.failed(cx.now);
                 self.list_problem(Some(Problem::UnsignedNodeList));
             }
