@@ -405,7 +405,7 @@ words! {
     WayOver: "through {host}",
     Operator: "Operator of this network",
     OperatorHint: "Lists of service nodes count only with this key’s signature. It was noted when you first came here.",
-    OperatorRefused: "The gateway now shows a list that this operator did not sign. Let another operator in only if yours told you so: whoever it is decides which nodes your messages go to.",
+    OperatorRefused: "A gateway now shows a list that this operator did not sign. Let another operator in only if yours told you so: whoever it is decides which nodes your messages go to.",
     OperatorForget: "Let another operator in",
     // Status
     Connecting: "Connecting",
@@ -413,7 +413,7 @@ words! {
     ProblemQuota: "The storage of this browser is full. Nothing is lost, but nothing more can be sent or received until you make room.",
     ProblemStorage: "This browser cannot save at the moment. Nothing is lost, but nothing more can be sent or received until it can.",
     ProblemNodes: "This site's list of service nodes cannot be used. Zwiebel asks again from time to time.",
-    ProblemUnsigned: "The gateway shows a list of service nodes that the operator of your network did not sign. Zwiebel does not use it. More under Settings, Gateways.",
+    ProblemUnsigned: "A gateway shows a list of service nodes that the operator of your network did not sign. Zwiebel does not use it. More under Settings, Gateways.",
     Starting: "Opening Zwiebel",
     OtherTabTitle: "Zwiebel is open in another tab",
     OtherTabLead: "Only one tab at a time can send and receive, so that nothing gets mixed up.",

@@ -88,6 +88,8 @@ pub(crate) struct Live {
     pub(crate) shown_network: Option<NetworkView>,
     pub(crate) restore_shown: Option<crate::view::RestoreView>,
     pub(crate) list_problem: Option<crate::view::Problem>,
+    /// Whose list the operator has not signed.
+    pub(crate) unsigned: Option<crate::view::Way>,
     pub(crate) syncing: Syncing,
     pub(crate) push: Pushing,
     pub(crate) renew: Renewing,

@@ -180,3 +180,21 @@ fn an_older_list_changes_nothing_and_a_newer_one_takes_nodes_away_at_once() {
     world.command(alice, Command::OpenConversation { with: bob_id });
     send_and_arrive(&mut world, alice, bob, bob_id, "without them");
 }
+
+#[test]
+fn a_gateway_with_a_foreign_list_is_left_for_an_honest_one_and_stays_a_problem() {
+    let mut world = own(309);
+    world.net.gateways.insert(SECOND.to_owned(), true);
+    let (alice, bob, _, bob_id) = befriend(&mut world);
+    world.net.foreign_home = Some(Ed25519Secret::from_seed([2; 32]));
+    world.restart(alice);
+    world.run_for(20_000);
+    assert_eq!(in_use(&world, alice), Some(Way::Gateway(SECOND.to_owned())));
+    assert_eq!(world.clients[alice].shown.problems, [Some(Problem::UnsignedNodeList)], "said once");
+    world.command(alice, Command::OpenConversation { with: bob_id });
+    send_and_arrive(&mut world, alice, bob, bob_id, "over the honest one");
+    world.net.foreign_home = None;
+    let back = world.run_until(300_000, |w| in_use(w, alice) == Some(Way::Home));
+    assert!(back.is_some());
+    assert_eq!(world.clients[alice].shown.problems.last(), Some(&None));
+}

@@ -26,6 +26,8 @@ pub struct SimNet {
     pub direct: Vec<usize>,
     /// Makes it a network of one's own: signs the list of nodes, under this serial.
     pub operator: Option<(Ed25519Secret, u64)>,
+    /// The first gateway shows the same list signed by somebody else.
+    pub foreign_home: Option<Ed25519Secret>,
     /// Nodes that the operator has taken off the list, by number.
     pub revoked: Vec<usize>,
     /// What all nodes add to the list when they are asked for it.
@@ -89,6 +91,7 @@ impl SimNet {
             gateways: BTreeMap::new(),
             direct: Vec::new(),
             operator: None,
+            foreign_home: None,
             revoked: Vec::new(),
             invented: Vec::new(),
             swallowed: 0,
@@ -167,7 +170,7 @@ impl SimNet {
             return None;
         }
         let outcome = match request.target {
-            HttpTarget::Nodes => self.directory(),
+            HttpTarget::Nodes => self.directory(request.origin.is_none()),
             HttpTarget::Onion(guard) | HttpTarget::Direct(guard) => self.guarded(now, &guard, &request.body)?,
         };
         if let HttpOutcome::Response { body, .. } = &outcome {
@@ -199,7 +202,7 @@ impl SimNet {
         self.rng.random_range(0..100) < self.loss
     }
 
-    fn directory(&self) -> HttpOutcome {
+    fn directory(&self, home: bool) -> HttpOutcome {
         let all: Vec<usize> = (0..self.nodes.len()).collect();
         let listed = self.listed.as_ref().unwrap_or(&all);
         let nodes: Vec<Value> = listed
@@ -215,6 +218,7 @@ impl SimNet {
         let mut body = json!({"network": {"id": "sim", "name": "Simulated", "kind": "local"}, "nodes": nodes,
             "contacts": contacts, "gateways": gateways});
         if let Some((operator, serial)) = &self.operator {
+            let operator = self.foreign_home.as_ref().filter(|_| home).unwrap_or(operator);
             let (id, signed) = self.signed(operator, *serial);
             body["network"] = json!({"id": id, "name": "Simulated", "kind": "own"});
             body["signed"] = serde_json::to_value(signed).expect("plain data");

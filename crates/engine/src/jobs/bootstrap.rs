@@ -177,17 +177,19 @@ impl Engine {
         };
         let Ok(directory) = serde_json::from_slice::<Directory>(&body) else {
             self.net.directories.failed(cx.now);
-            return self.list_problem((!self.net.pool.is_usable()).then_some(Problem::BadNodeList));
+            return self.show_list_problem();
         };
         match trust::check(self.net.operator.as_ref(), &directory) {
             Ok(checked) => {
                 self.net.ways.works(way);
+                self.live.unsigned.take_if(|refused| refused == way);
                 self.take_checked(cx, way, directory, checked);
             }
             Err(Distrust::Unsigned) => {
                 self.net.ways.failed(way, cx.now);
                 self.net.directories.failed(cx.now);
-                self.list_problem(Some(Problem::UnsignedNodeList));
+                self.live.unsigned = Some(way.clone());
+                self.show_list_problem();
             }
             // Most likely it has not heard yet.
             Err(Distrust::Old) => self.net.directories.failed(cx.now),
@@ -211,7 +213,7 @@ impl Engine {
     fn take_checked(&mut self, cx: &Cx<'_>, way: &Way, directory: Directory, checked: Checked) {
         if checked.nodes.len() < pool::MIN_NODES {
             self.net.directories.failed(cx.now);
-            return self.list_problem((!self.net.pool.is_usable()).then_some(Problem::BadNodeList));
+            return self.show_list_problem();
         }
         self.net.directories.came(cx.now);
         if self.net.connection == Connection::Offline {
@@ -233,7 +235,7 @@ impl Engine {
         if !self.net.pool.is_usable() {
             self.net.directories.failed(cx.now);
         }
-        self.list_problem((!self.net.pool.is_usable()).then_some(Problem::BadNodeList));
+        self.show_list_problem();
     }
 
     fn take_directory(&mut self, cx: &Cx<'_>, directory: Directory, nodes: Vec<NodeRow>) {
@@ -324,7 +326,12 @@ impl Engine {
         self.net.directories.next_at = cx.now;
     }
 
-    fn list_problem(&mut self, problem: Option<Problem>) {
+    /// A list that was refused stays a problem until the same gateway has a better one, even if others have good ones.
+    fn show_list_problem(&mut self) {
+        let problem = match self.live.unsigned {
+            Some(_) => Some(Problem::UnsignedNodeList),
+            None => (!self.net.pool.is_usable()).then_some(Problem::BadNodeList),
+        };
         if self.live.list_problem != problem {
             self.live.list_problem = problem;
             self.out.emit_now(ViewEvent::Problem(problem));
