@@ -55,27 +55,26 @@ export class OwnNetwork {
   #nodes = [];
   #gateways = [];
   #operator;
+  #direct;
   // Where people open the app: the first gateway.
   url;
   // Of all gateways.
   origins;
-  // Nodes that pages use have certificates which only these tests accept.
-  selfSigned = false;
 
   // Options: `gateways` (how many), `direct` (true: nodes take packets from pages).
   static async start({ gateways = 1, direct = false }) {
     const network = new OwnNetwork();
     network.#folder = await mkdtemp(join(tmpdir(), 'zwiebel-own-'));
-    network.selfSigned = direct;
+    network.#direct = direct;
     network.origins = [];
     for (let n = 0; n < gateways; n += 1) network.origins.push(`http://127.0.0.1:${await freePort()}`);
     network.url = `${network.origins[0]}/`;
     network.#operator = await network.#makeOperator('operator');
     const seed = ['seed', '--operator', network.#operator, '--data', network.#path('seed'), '--listen', '127.20.0.1:0'];
     network.#seed = await Program.start(seed);
-    network.#nodes = await Promise.all(Array.from({ length: NODES }, (_, n) => network.#startNode(n + 1, direct)));
+    network.#nodes = await Promise.all(Array.from({ length: NODES }, (_, n) => network.#startNode(n + 1)));
     await network.#approve();
-    for (let n = 0; n < gateways; n += 1) network.#gateways.push(await network.#startGateway(n, direct));
+    for (let n = 0; n < gateways; n += 1) network.#gateways.push(await network.#startGateway(n));
     await eventually('the gateways know all nodes', async () => {
       const lists = await Promise.all(network.origins.map(async (origin) => (await fetch(`${origin}/gw/v1/nodes`)).json()));
       return lists.every((list) => list.nodes.length === NODES);
@@ -99,14 +98,14 @@ export class OwnNetwork {
     return /^operator (\w+)$/m.exec(stdout)[1];
   }
 
-  async #startNode(number, direct) {
+  async #startNode(number) {
     const host = `127.${20 + number}.${number}.1`;
     const port = await freePort(host);
     const lines = [
       `operator = "${this.#operator}"`, `seeds = ["${this.#seed.said('seed')}"]`, `data = "${this.#path(`node-${number}`)}"`,
       `listen = "${host}:${port}"`, 'refresh_seconds = 1',
     ];
-    if (direct) lines.push(`origin = "https://${host}:${port}"`, `pages = [${this.origins.map((origin) => `"${origin}"`)}]`);
+    if (this.#direct) lines.push(`origin = "https://${host}:${port}"`, `pages = [${this.origins.map((origin) => `"${origin}"`)}]`);
     return Program.start(['node', '--config', await this.#config(`node-${number}`, lines.join('\n'))]);
   }
 
@@ -119,13 +118,13 @@ export class OwnNetwork {
     await run(zwiebel, ['operator', 'approve', ...seed, ...this.#nodes.map((node) => node.said('node'))]);
   }
 
-  async #startGateway(n, direct, operator = this.#operator, also = []) {
+  async #startGateway(n, operator = this.#operator, also = []) {
     const others = [...this.origins.filter((_, other) => other !== n), ...also].map((origin) => `"${origin}"`);
     const text = `listen = "${this.origins[n].replace('http://', '')}"
 data = "${this.#path(`gateway-${n}-${operator.slice(0, 8)}`)}"
 app = "${dist}"
 gateways = [${others}]
-direct = ${direct}
+direct = ${this.#direct}
 allow_private = true
 refresh_seconds = 1
 [own]
@@ -141,7 +140,7 @@ seeds = ["${this.#seed.said('seed')}"]
 
   // Offers `also` besides the others.
   async startGateway(n, also = []) {
-    this.#gateways[n] = await this.#startGateway(n, this.selfSigned, this.#operator, also);
+    this.#gateways[n] = await this.#startGateway(n, this.#operator, also);
   }
 
   // Somebody else's network at the same address.
@@ -151,7 +150,7 @@ seeds = ["${this.#seed.said('seed')}"]
     const operator = await this.#makeOperator('stranger');
     this.#seed = await Program.start(['seed', '--operator', operator, '--data', this.#path('strange-seed'), '--listen', '127.20.0.2:0']);
     await run(zwiebel, ['operator', 'sign', '--data', this.#path('stranger'), '--seed', this.#seed.said('seed')]);
-    this.#gateways[n] = await this.#startGateway(n, false, operator);
+    this.#gateways[n] = await this.#startGateway(n, operator);
     this.#nodes.push(this.#seed);
     this.#seed = seed;
   }

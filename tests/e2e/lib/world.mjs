@@ -23,13 +23,15 @@ export class World {
 
   async start(options) {
     const network = options?.own ? OwnNetwork.start(options.own) : Network.start(options);
-    [this.network, this.browser] = await Promise.all([network, chromium.launch(LAUNCH)]);
+    // Nodes that pages use directly need certificates that browsers accept; these tests have none.
+    const more = options?.own?.direct ? ['--ignore-certificate-errors'] : [];
+    const browser = chromium.launch({ ...LAUNCH, args: [...LAUNCH.args, ...more] });
+    [this.network, this.browser] = await Promise.all([network, browser]);
   }
 
   // A person with a browser profile of their own. Options are Playwright's for contexts.
   async person(name, options = {}) {
-    const usual = { locale: 'en-GB', viewport: { width: 1000, height: 740 }, ignoreHTTPSErrors: this.network.selfSigned ?? false };
-    const context = await this.browser.newContext({ ...usual, ...options });
+    const context = await this.browser.newContext({ locale: 'en-GB', viewport: { width: 1000, height: 740 }, ...options });
     context.setDefaultTimeout(30_000);
     const person = new Person(name, context, this.network.url);
     this.#people.push(person);
