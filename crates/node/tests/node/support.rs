@@ -135,12 +135,16 @@ impl Net {
         key.open(&body).unwrap()
     }
 
-    /// A body to the gateway's onion route: status, gateway error, body.
+    /// A body to the gateway's onion route: status, gateway error, body without padding.
     pub(crate) async fn packet(&self, guard: &str, body: Vec<u8>) -> (u16, Option<String>, Vec<u8>) {
         let url = format!("http://{}/gw/v1/onion/{guard}", self.network.app_address);
         let answer = self.http.post(url).body(body).send().await.unwrap();
-        let error = answer.headers().get("x-gateway-error").map(|error| error.to_str().unwrap().to_owned());
-        (answer.status().as_u16(), error, answer.bytes().await.unwrap().to_vec())
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (status, error) = (answer.status().as_u16(), header("x-gateway-error"));
+        let length = header("x-gateway-length").map_or(usize::MAX, |length| length.parse().unwrap());
+        let mut body = answer.bytes().await.unwrap().to_vec();
+        body.truncate(length); // the rest is padding
+        (status, error, body)
     }
 
     /// Hashes that a node gives for an account's namespace.
