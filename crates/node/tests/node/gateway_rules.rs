@@ -1,7 +1,7 @@
 //! What the gateway promises, each with a guard or a client that would notice (docs/gateway.md).
 
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -254,8 +254,9 @@ async fn nobody_is_in_the_logs_even_with_all_of_them_on() {
             app = at.trim().to_owned();
         }
     }
-    let local: SocketAddr = format!("{client}:0").parse().unwrap();
-    let http = reqwest::Client::builder().local_address(local.ip()).no_proxy().build().unwrap();
+    drop(tls::client().unwrap()); // makes our TLS the process's
+    let local: IpAddr = client.parse().unwrap();
+    let http = reqwest::Client::builder().local_address(local).no_proxy().build().unwrap();
     let list: zwiebel_proto::directory::Directory =
         serde_json::from_slice(&http.get(format!("{app}gw/v1/nodes")).send().await.unwrap().bytes().await.unwrap())
             .unwrap();
