@@ -31,7 +31,7 @@ pub fn WaysSheet(app: App) -> AnyView {
                 <Choice app=app way=None name=t(K::WayAuto).to_owned() hint=Signal::stored(t(K::WayAutoHint).to_owned())/>
                 <For each=move || ways.get() key=|view| view.way.clone() let:view><WayChoice app=app way=view.way ways=ways/></For>
             </fieldset>
-            {move || operator.get().map(|key| view! { <Operator app=app key=key/> })}
+            <Show when=move || operator.with(Option::is_some)><Operator app=app operator=operator/></Show>
         </Dialog>
     }
     .into_any()
@@ -75,13 +75,13 @@ fn Choice(app: App, way: Option<Way>, name: String, #[prop(into)] hint: Signal<S
 
 /// The pinned operator. Another one can be let in only while the gateway shows a list of somebody else's.
 #[component]
-fn Operator(app: App, key: String) -> AnyView {
+fn Operator(app: App, operator: Memo<Option<String>>) -> AnyView {
     let refused = move || app.problem.get() == Some(Problem::UnsignedNodeList);
     view! {
         <section class="settings-part">
             <h3>{t(K::Operator)}</h3>
             <p class="hint">{t(K::OperatorHint)}</p>
-            <code class="mono" data-testid="operator">{grouped(&key)}</code>
+            <code class="mono" data-testid="operator">{move || operator.with(|key| grouped(key.as_deref().unwrap_or_default()))}</code>
             <Show when=refused>
                 <p class="sync-problem">{icons::Warn()}<span>{t(K::OperatorRefused)}</span></p>
                 <button type="button" class="button button-danger" on:click=move |_| app.send(Command::ForgetOperator)>{t(K::OperatorForget)}</button>
