@@ -258,7 +258,9 @@ impl Engine {
 
     /// The decision table of service-nodes 10.3.
     fn judge(&mut self, cx: &mut Cx<'_>, flight: &Flight, outcome: HttpOutcome) -> Answer {
-        if matches!(outcome, HttpOutcome::Response { .. }) {
+        // A gateway with a foreign list passes packets on and is to be left all the same.
+        let refused = self.live.unsigned.as_ref() == Some(&flight.way);
+        if matches!(outcome, HttpOutcome::Response { .. }) && !refused {
             self.net.ways.works(&flight.way);
         }
         match outcome {
