@@ -50,11 +50,11 @@ pub(crate) struct Authority {
 struct Shared {
     url: String,
     issuer: CertifiedIssuer<'static, KeyPair>,
-    state: Mutex<State_>,
+    state: Mutex<Book>,
 }
 
 #[derive(Default)]
-struct State_ {
+struct Book {
     nonces: HashSet<String>,
     accounts: HashMap<String, String>,
     orders: Vec<Order>,
@@ -142,16 +142,17 @@ impl Shared {
         response
     }
 
-    fn read(&self, path: &str, body: &[u8]) -> Result<Call, Response> {
+    /// None if its nonce was used before.
+    fn read(&self, path: &str, body: &[u8]) -> Option<Call> {
         let body: Value = serde_json::from_slice(body).unwrap();
         let part = |name: &str| Base64UrlUnpadded::decode_vec(body[name].as_str().unwrap()).unwrap();
         let header: Value = serde_json::from_slice(&part("protected")).unwrap();
         assert_eq!(header["url"], format!("{}/{path}", self.url), "signed for another address");
         assert!(!body["signature"].as_str().unwrap().is_empty());
         if !self.state.lock().unwrap().nonces.remove(header["nonce"].as_str().unwrap()) {
-            return Err(problem("badNonce", "used already"));
+            return None;
         }
-        Ok(Call { header, payload: serde_json::from_slice(&part("payload")).unwrap_or(Value::Null) })
+        Some(Call { header, payload: serde_json::from_slice(&part("payload")).unwrap_or(Value::Null) })
     }
 
     fn order_body(&self, number: usize) -> Value {
@@ -208,17 +209,14 @@ impl Shared {
     }
 }
 
-fn problem(kind: &str, detail: &str) -> Response {
-    let body = json!({"type": format!("urn:ietf:params:acme:error:{kind}"), "detail": detail});
+fn used_nonce() -> Response {
+    let body = json!({"type": "urn:ietf:params:acme:error:badNonce", "detail": "used already"});
     (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 
 /// `POST /account`, `POST /order`.
 async fn answer(State(shared): State<Arc<Shared>>, Path(what): Path<String>, body: Bytes) -> Response {
-    let call = match shared.read(&what, &body) {
-        Ok(call) => call,
-        Err(refused) => return shared.with_nonce(refused),
-    };
+    let Some(call) = shared.read(&what, &body) else { return shared.with_nonce(used_nonce()) };
     let (location, body) = if what == "account" {
         assert_eq!(call.payload["termsOfServiceAgreed"], true);
         let key = &call.header["jwk"];
@@ -250,9 +248,8 @@ async fn answer_of(
     Path((what, number)): Path<(String, usize)>,
     body: Bytes,
 ) -> Response {
-    let call = match shared.read(&format!("{what}/{number}"), &body) {
-        Ok(call) => call,
-        Err(refused) => return shared.with_nonce(refused),
+    let Some(call) = shared.read(&format!("{what}/{number}"), &body) else {
+        return shared.with_nonce(used_nonce());
     };
     let response = match what.as_str() {
         "finalize" => {
@@ -274,8 +271,8 @@ async fn answer_name(
     Path((what, number, name)): Path<(String, usize, usize)>,
     body: Bytes,
 ) -> Response {
-    if let Err(refused) = shared.read(&format!("{what}/{number}/{name}"), &body) {
-        return shared.with_nonce(refused);
+    if shared.read(&format!("{what}/{number}/{name}"), &body).is_none() {
+        return shared.with_nonce(used_nonce());
     }
     if what == "authorization" {
         return shared.with_nonce(Json(shared.authorization_body(number, name)).into_response());
