@@ -13,8 +13,14 @@ impl Manager {
         let Some(device) = &self.device else { return };
         let read = self.people.get(&self.own).map_or(0, |person| person.row.fetched_ms);
         let noted = [device.row.listed_ms, device.row.bundle_ms, read];
+        if self.peers.values().any(|peer| peer.newest_ms > limit) {
+            return; // others were there already: it is this clock that is behind
+        }
         if device.row.added_at_ms > limit {
-            return self.renew(true, m); // its certificate is from the future, and nobody takes that
+            if self.clocks_agree(now) {
+                self.renew(true, m); // its certificate is from the future, and nobody takes that
+            }
+            return;
         }
         if noted.iter().all(|at| *at <= limit) {
             return;

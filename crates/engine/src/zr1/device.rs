@@ -106,8 +106,7 @@ impl Manager {
         }
         let old = m.now_ms.saturating_sub(device.row.added_at_ms) > DEVICE_LIFE_MS;
         // Not on the word of one clock: somebody else's must have come that far as well.
-        let agreed = || self.peers.values().any(|peer| m.now_ms.saturating_sub(peer.newest_ms) < CLOCKS_AGREE_MS);
-        if old && device.row.status == Status::Listed && agreed() {
+        if old && device.row.status == Status::Listed && self.clocks_agree(m.now_ms) {
             self.renew(true, m);
             return;
         }
@@ -120,6 +119,11 @@ impl Manager {
         } else {
             self.publish_bundle(false, m);
         }
+    }
+
+    /// Whether somebody else's clock says about the same as this one.
+    pub(super) fn clocks_agree(&self, now: u64) -> bool {
+        self.peers.values().any(|peer| now.saturating_sub(peer.newest_ms) < CLOCKS_AGREE_MS)
     }
 
     fn current_prekey(&self) -> Option<&OwnPrekey> {
