@@ -51,8 +51,8 @@ pub struct Device {
     /// It was put back or is a restored one: it need not have what came before.
     pub(super) since_ms: u64,
     pub(super) resets: u64,
-    /// To be revoked once this one is listed.
-    replaces: Option<DeviceId>,
+    /// The person looks through the list once this one is in it, and takes out what is gone.
+    cleans: bool,
 }
 
 /// A message somebody wrote.
@@ -138,7 +138,7 @@ impl Sim {
             skew_ms,
             since_ms: self.now_ms,
             resets: 0,
-            replaces: None,
+            cleans: false,
         });
         let last = self.devices.len() - 1;
         self.carry_out(last);
@@ -193,7 +193,6 @@ impl Sim {
 
     /// Erases a device; a new one from the words takes its place and has the old one revoked.
     pub fn restore(&mut self, device: usize) {
-        let old = self.devices[device].manager.device_id();
         let account = self.devices[device].account;
         let resets = self.devices[device].resets + self.devices[device].manager.begun().1;
         for written in self.written.iter_mut().filter(|w| w.device == device && !w.acked) {
@@ -201,7 +200,7 @@ impl Sim {
         }
         self.add_device(account, true);
         let mut new = self.devices.pop().expect("just added");
-        new.replaces = old;
+        new.cleans = true;
         // What was acknowledged meanwhile is not repeated to a device nobody vouched for (5.5).
         new.since_ms = self.now_ms + DAY_MS;
         new.resets = resets;
@@ -431,18 +430,26 @@ impl Sim {
         if matches!(self.devices[device].manager.status(), DeviceStatus::Revoked | DeviceStatus::Dropped) {
             self.act(device, |manager, m| manager.confirm_only_app(m));
             self.devices[device].since_ms = self.now_ms + DAY_MS;
+            self.devices[device].cleans = true;
         }
-        if let Some(old) = self.devices[device].replaces {
-            let manager = &self.devices[device].manager;
-            let id = manager.device_id();
-            let list = manager.devices(&manager.own_id(), self.now_ms);
-            let lists = |id: DeviceId| list.iter().any(|view| DeviceId(view.id) == id);
-            match (id.is_some_and(lists), lists(old)) {
-                (true, true) => self.act(device, |manager, m| manager.revoke(old, m)),
-                // Seen to be done: the program may have died on the way.
-                (true, false) => self.devices[device].replaces = None,
-                (false, _) => {}
-            }
+        if self.devices[device].cleans {
+            self.clean(device);
+        }
+    }
+
+    /// Takes a device that nobody has any more out of the list, until there is none.
+    fn clean(&mut self, device: usize) {
+        let account = self.devices[device].account;
+        let manager = &self.devices[device].manager;
+        let siblings = self.devices.iter().filter(|other| other.account == account);
+        let alive: Vec<DeviceId> = siblings.filter_map(|other| other.manager.device_id()).collect();
+        let listed = manager.devices(&manager.own_id(), self.now_ms);
+        if !listed.iter().any(|view| view.this) {
+            return;
+        }
+        match listed.iter().map(|view| DeviceId(view.id)).find(|id| !alive.contains(id)) {
+            Some(gone) => self.act(device, |manager, m| manager.revoke(gone, m)),
+            None => self.devices[device].cleans = false,
         }
     }
 
