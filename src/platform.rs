@@ -3,6 +3,7 @@
 
 pub mod channel;
 pub mod clock;
+pub mod device;
 pub mod http;
 pub mod idb;
 pub mod notify;

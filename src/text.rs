@@ -3,6 +3,7 @@
 
 pub mod avatar;
 pub mod count;
+pub mod emoji_code;
 pub mod id;
 pub mod links;
 pub mod name;

@@ -37,6 +37,9 @@ pub struct Toast {
     pub text: String,
 }
 
+/// A device's id, and the numbers of the pictures it is recognised by; none: it is not listed.
+pub type DeviceCode = ([u8; 16], Option<[u8; 7]>);
+
 /// How an account is about to begin on a page without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Onboarding {
@@ -77,6 +80,12 @@ pub struct App {
     pub sync: RwSignal<SyncView>,
     /// The devices of the account.
     pub devices: RwSignal<DevicesView>,
+    /// The code by which another device can give its account to this one.
+    pub link_code: RwSignal<Option<String>>,
+    /// The code of a device that was asked for last.
+    pub device_code: RwSignal<Option<DeviceCode>>,
+    /// The person closed the bar about forward secrecy that is off.
+    pub off_closed: RwSignal<bool>,
     /// The safety number that was asked for last, and with whom it is; none inside: not known yet.
     pub safety: RwSignal<Option<(AccountId, Option<String>)>>,
     /// The problem whose bar the person closed.
@@ -118,6 +127,9 @@ impl App {
             problem: RwSignal::new(None),
             sync: RwSignal::new(SyncView::default()),
             devices: RwSignal::new(DevicesView::default()),
+            link_code: RwSignal::new(None),
+            device_code: RwSignal::new(None),
+            off_closed: RwSignal::new(false),
             safety: RwSignal::new(None),
             sync_closed: RwSignal::new(None),
             toasts: RwSignal::new(Vec::new()),
@@ -166,7 +178,8 @@ impl App {
             ViewEvent::Ready(ready) => self.apply_ready(*ready),
             ViewEvent::Account(account) => {
                 self.account.set(Some(account));
-                if self.creating.get_untracked() {
+                // A scanned code begins a restore without the words.
+                if self.creating.get_untracked() || self.onboarding.get_untracked() == Onboarding::Restore {
                     self.creating.set(false);
                     self.onboarding.set(Onboarding::Start);
                     self.open_routed();
@@ -206,6 +219,8 @@ impl App {
             ViewEvent::Network(view) => self.network.set(view),
             ViewEvent::Sync(sync) => self.apply_sync(sync),
             ViewEvent::Devices(devices) => self.devices.set(devices),
+            ViewEvent::LinkCode(text) => self.link_code.set(Some(text.0)),
+            ViewEvent::DeviceCode { id, code } => self.device_code.set(Some((id, code))),
             ViewEvent::SafetyNumber { with, number } => self.safety.set(Some((with, number))),
             ViewEvent::Refused(refusal) => self.apply_refusal(refusal),
             ViewEvent::Problem(problem) => self.problem.set(problem),
@@ -257,6 +272,7 @@ impl App {
             Refusal::AccountExists => K::RefExists,
             Refusal::UnusableAccountId => K::RefUnusable,
             Refusal::Blocked => K::RefBlocked,
+            Refusal::NotALinkCode => K::LinkNoCode,
         };
         self.toast(t(key));
     }

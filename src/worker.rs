@@ -25,6 +25,7 @@ use crate::platform;
 use crate::platform::channel::Broadcast;
 use crate::platform::channel::Port;
 use crate::platform::clock;
+use crate::platform::device;
 use crate::platform::idb;
 use crate::platform::idb::OpenError;
 use crate::platform::idb::Store;
@@ -283,7 +284,11 @@ impl Worker {
     async fn open(&self) -> Result<(Driver<Browser>, Rc<Store>), StartFailure> {
         let (store, rows) = Store::open(idb::DATABASE).await.map_err(start_failure)?;
         let mut rng = rng::system();
-        let config = Config { local_origin: origin::is_local(), forward_secrecy: crate::FORWARD_SECRECY };
+        let config = Config {
+            local_origin: origin::is_local(),
+            forward_secrecy: crate::FORWARD_SECRECY,
+            device_name: device::name(),
+        };
         let engine = Engine::boot(config, rows, clock::now_ms(), &mut rng).map_err(|_| StartFailure::Engine)?;
         let store = Rc::new(store);
         let shared = Rc::clone(&self.shared);

@@ -30,6 +30,7 @@ use zwiebel::vm::route::Route;
 use zwiebel::vm::timeline::Place;
 use zwiebel::vm::timeline::Row;
 use zwiebel::vm::timeline::rows;
+use zwiebel::vm::timeline::with_unreadable;
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -82,7 +83,7 @@ fn conversation(with: AccountId, name: &str, active_ms: u64) -> ConversationView
         marked_unread: false,
         protection: vm::Protection::Standard,
         waits_for_keys: false,
-        unreadable: 0,
+        unreadable: Vec::new(),
         notices: Vec::new(),
     }
 }
@@ -164,6 +165,15 @@ fn messages_group_by_sender_day_and_five_minutes() {
     ];
     assert_eq!(got, expected);
     assert!(rows(&[], None, |_| 0).is_empty());
+
+    // What could not be read stands where it came.
+    let lost = |at_ms, given_up| vm::UnreadableView { at_ms, given_up };
+    let unreadable = [lost(2 * MINUTE, false), lost(2 * DAY, true)];
+    let with = with_unreadable(got.clone(), &unreadable);
+    assert_eq!(with.len(), got.len() + 2);
+    let at = with.iter().position(|row| *row == Row::Unreadable(0, 2 * MINUTE, false)).unwrap();
+    assert_eq!(with[at - 1], row(1, false, true), "after what came before it");
+    assert_eq!(with.last(), Some(&Row::Unreadable(1, 2 * DAY, true)));
 }
 
 #[wasm_bindgen_test]

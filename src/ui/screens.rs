@@ -10,6 +10,7 @@ pub mod devices;
 pub mod expiry;
 pub mod home;
 pub mod landing;
+pub mod link;
 pub mod list;
 pub mod message_menu;
 pub mod name;

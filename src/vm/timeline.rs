@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use zwiebel_engine::view::ConversationView;
 use zwiebel_engine::view::MessageId;
 use zwiebel_engine::view::MessageView;
+use zwiebel_engine::view::UnreadableView;
 use zwiebel_proto::account_id::AccountId;
 
 use crate::text;
@@ -29,6 +30,8 @@ pub enum Row {
     Day(i64, u64),
     /// Here begins what was not read when the conversation was opened.
     New,
+    /// Something came here that could not be read: its number among those, the time, and whether it will not come again.
+    Unreadable(usize, u64, bool),
     /// A message, and where it stands in its group.
     Message { id: MessageId, place: Place },
 }
@@ -63,6 +66,8 @@ pub struct Timeline {
     pub quoting: RwSignal<Option<MessageId>>,
     /// A message to bring into view and to point out.
     pub jump: RwSignal<Option<MessageId>>,
+    /// What came and could not be read, oldest first.
+    unreadable: RwSignal<Vec<UnreadableView>>,
     pub rows: Memo<Vec<Row>>,
 }
 
@@ -71,12 +76,14 @@ impl Timeline {
         let items = RwSignal::new(Vec::<Item>::new());
         let shown = RwSignal::new(STEP);
         let unread_line = RwSignal::new(None);
+        let unreadable = RwSignal::new(Vec::new());
         let rows = Memo::new(move |_| {
             items.with(|items| {
                 let from = items.len().saturating_sub(shown.get());
                 let visible = items.get(from..).unwrap_or_default();
                 let heads: Vec<_> = visible.iter().map(|item| (item.id, item.outgoing)).collect();
-                rows(&heads, unread_line.get(), text::time::local_day)
+                let rows = rows(&heads, unread_line.get(), text::time::local_day);
+                unreadable.with(|unreadable| with_unreadable(rows, unreadable))
             })
         });
         Self {
@@ -91,6 +98,7 @@ impl Timeline {
             missed: RwSignal::new(0),
             quoting: RwSignal::new(None),
             jump: RwSignal::new(None),
+            unreadable,
             rows,
         }
     }
@@ -106,6 +114,7 @@ impl Timeline {
         self.missed.set(0);
         self.quoting.set(None);
         self.jump.set(None);
+        self.unreadable.set(Vec::new());
         self.with.set(Some(with));
     }
 
@@ -191,8 +200,14 @@ impl Timeline {
     }
 
     pub(super) fn header_changed(&self, view: &ConversationView) {
-        if self.with.get_untracked() == Some(view.with) && view.unread == 0 {
+        if self.with.get_untracked() != Some(view.with) {
+            return;
+        }
+        if view.unread == 0 {
             self.missed.set(0);
+        }
+        if self.unreadable.with_untracked(|known| *known != view.unreadable) {
+            self.unreadable.set(view.unreadable.clone());
         }
     }
 
@@ -298,4 +313,19 @@ pub fn rows(messages: &[(MessageId, bool)], unread_line: Option<MessageId>, day_
         place.last = true;
     }
     out
+}
+
+/// Puts what could not be read where it came, between the messages of before and after.
+#[must_use]
+pub fn with_unreadable(mut rows: Vec<Row>, unreadable: &[UnreadableView]) -> Vec<Row> {
+    for (number, one) in unreadable.iter().enumerate() {
+        let earlier = |row: &Row| match row {
+            Row::Message { id, .. } => id.sent_ms <= one.at_ms,
+            Row::Unreadable(..) => true,
+            Row::Day(..) | Row::New => false,
+        };
+        let at = rows.iter().rposition(earlier).map_or(0, |last| last + 1);
+        rows.insert(at, Row::Unreadable(number, one.at_ms, one.given_up));
+    }
+    rows
 }

@@ -27,6 +27,11 @@ impl Engine {
         let done = match command {
             Command::CreateAccount { display_name } => self.create_account(cx, &display_name),
             Command::RestoreAccount { phrase } => self.restore_account(cx, &phrase),
+            Command::ShowLinkCode => self.show_link_code(cx),
+            Command::HideLinkCode => {
+                self.hide_link_code();
+                Ok(())
+            }
             Command::NewPath => {
                 self.new_path();
                 Ok(())
@@ -83,6 +88,10 @@ impl Engine {
             Command::ConfirmOnlyApp => self.secrecy_command(cx, None, |manager, m| manager.confirm_only_app(m)),
             Command::RevokeDevice(id) => self.secrecy_command(cx, None, |manager, m| manager.revoke(DeviceId(id), m)),
             Command::EndorseDevice(id) => self.secrecy_command(cx, None, |manager, m| manager.endorse(DeviceId(id), m)),
+            Command::DismissOtherApp => self.secrecy_command(cx, None, |manager, _| manager.dismiss_other_app()),
+            Command::ShowDeviceCode(id) => self.show_device_code(id),
+            Command::AnswerLinkCode { text, days } => self.answer_link_code(cx, &text, days)?,
+            Command::SendHistory { device, days } => self.send_history(cx, DeviceId(device), days),
             Command::SetVerified { who, verified } => {
                 self.secrecy_command(cx, Some(who), |manager, m| manager.set_verified(who, verified, m.now_ms));
             }
@@ -108,6 +117,8 @@ impl Engine {
             }
             Command::CreateAccount { .. }
             | Command::RestoreAccount { .. }
+            | Command::ShowLinkCode
+            | Command::HideLinkCode
             | Command::EraseAccount
             | Command::NewPath
             | Command::PreferWay(_)
@@ -139,6 +150,11 @@ impl Engine {
             self.out.emit(ViewEvent::RestoreRefused);
             return Ok(());
         };
+        self.restore_from(cx, account);
+        Ok(())
+    }
+
+    pub(crate) fn restore_from(&mut self, cx: &mut Cx<'_>, account: Account) {
         Model::put_meta(&mut self.out, meta::ACCOUNT, account.seed16());
         self.model.account = Some(account);
         self.start_configs();
@@ -149,7 +165,6 @@ impl Engine {
         self.emit_account();
         self.show_restore();
         self.live.poller.hurry(cx.now);
-        Ok(())
     }
 
     /// An account that is new here has no rows that the configs must learn of.
@@ -193,6 +208,7 @@ impl Engine {
         self.live.restore_shown = None;
         self.zr1 = None;
         self.live.reading = crate::jobs::outboxes::Reading::default();
+        self.live.linking = crate::jobs::link::Linking::default();
         self.keep_network();
     }
 

@@ -14,6 +14,7 @@ use crate::clock::{Monotone, NetworkClock};
 use crate::configs::Syncing;
 use crate::effect::{Effect, Poll};
 use crate::input::Input;
+use crate::jobs::link::Linking;
 use crate::jobs::outboxes::Reading;
 use crate::jobs::poll::Poller;
 use crate::jobs::push::Pushing;
@@ -42,6 +43,9 @@ pub struct Config {
     /// Conversations renew their keys by themselves (ZR1) wherever the other side can. Without it the engine is one of
     /// those others. Has no effect in a build without the feature `forward-secrecy`.
     pub forward_secrecy: bool,
+    /// How this device is called in the account's list of devices; what is longer than 48 bytes is cut off. Only
+    /// the own devices can read it.
+    pub device_name: &'static str,
 }
 
 /// Why the engine cannot start from these rows.
@@ -94,6 +98,7 @@ pub(crate) struct Live {
     pub(crate) push: Pushing,
     pub(crate) renew: Renewing,
     pub(crate) reading: Reading,
+    pub(crate) linking: Linking,
     /// When the next message disappears (engine time), as far as known.
     pub(crate) vanish_at: Option<u64>,
 }
@@ -218,6 +223,7 @@ impl Engine {
         self.run_bootstrap(cx);
         self.run_votes(cx);
         self.run_clock_check(cx);
+        self.run_link(cx);
         self.run_secrecy(cx);
         self.run_outbox(cx);
         self.run_poller(cx);
@@ -285,6 +291,7 @@ impl Engine {
             self.live.clock_check.wake_at(),
             self.outbox_wake_at(),
             self.poller_wake_at(),
+            self.link_wake_at(),
             self.secrecy_wake_at(),
             self.push_wake_at(),
             self.live.vanish_at,
@@ -336,9 +343,13 @@ mod tests {
             rows.push(put(Table::Message, message_bytes(&id), &message));
         }
         let mut rng = rand::rngs::StdRng::seed_from_u64(1);
-        let mut engine =
-            Engine::boot(Config { local_origin: true, forward_secrecy: false }, rows, 1_800_000_000_000, &mut rng)
-                .unwrap();
+        let mut engine = Engine::boot(
+            Config { local_origin: true, forward_secrecy: false, device_name: "" },
+            rows,
+            1_800_000_000_000,
+            &mut rng,
+        )
+        .unwrap();
         let Poll::Effect(Effect::Emit(ViewEvent::Ready(ready))) = engine.poll() else { panic!("Ready comes first") };
         assert_eq!(ready.conversations.first().unwrap().unread, 500);
         engine.handle(Input::Command(crate::input::Command::OpenConversation { with }), 1_800_000_000_001, &mut rng);

@@ -153,7 +153,7 @@ impl Engine {
         self.file_message(cx, id, row);
     }
 
-    fn last_read_ms(&self, with: &AccountId) -> u64 {
+    pub(crate) fn last_read_ms(&self, with: &AccountId) -> u64 {
         match self.model.conversations.get(with) {
             Some(row) => row.last_read_ms,
             None => self.known_mark(with).0,
@@ -182,7 +182,7 @@ impl Engine {
     }
 
     /// Stores a message together with what arrived before it. True if it was deleted before it came.
-    fn add_with_orphans(&mut self, id: MessageId, mut row: MessageRow) -> bool {
+    pub(crate) fn add_with_orphans(&mut self, id: MessageId, mut row: MessageRow) -> bool {
         let orphans = self.model.take_orphans(&mut self.out, &id);
         if orphans.iter().any(|o| o.what == OrphanKind::Unsent) {
             return true;
@@ -215,7 +215,7 @@ impl Engine {
     }
 
     /// Somebody wrote: they accept us (session-messages 5.4), and they say who they are.
-    fn wrote_to_us(&mut self, sender: AccountId, profile: Option<Profile>) {
+    pub(crate) fn wrote_to_us(&mut self, sender: AccountId, profile: Option<Profile>) {
         let mut contact = self.model.contact(&sender);
         let before = contact.clone();
         contact.approved_me = true;
@@ -228,7 +228,7 @@ impl Engine {
     }
 
     /// We wrote to them from another device, so we accept them; they were told there.
-    fn approve_silently(&mut self, with: AccountId) {
+    pub(crate) fn approve_silently(&mut self, with: AccountId) {
         let mut contact = self.model.contact(&with);
         if !contact.approved && self.model.own_id() != Some(with) {
             contact.approved = true;

@@ -57,6 +57,13 @@ pub enum Command {
     /// Bring an account back from its recovery phrase. The phrase was checked by the page with
     /// `zwiebel_proto::phrase`; the engine checks again and answers [`crate::view::ViewEvent::RestoreRefused`] if it is wrong.
     RestoreAccount { phrase: String },
+    /// Show a code that another device of an account can scan to give the account to this one; answered by
+    /// [`crate::view::ViewEvent::LinkCode`]. The restore begins by itself.
+    ShowLinkCode,
+    /// The code is not on the screen any more.
+    HideLinkCode,
+    /// Give the account, and the messages of so many days, to the device that shows this code. Refused if it is none.
+    AnswerLinkCode { text: String, days: u16 },
     /// Show the recovery phrase; answered by [`crate::view::ViewEvent::RecoveryPhrase`].
     RevealPhrase,
     /// Change the own display name (at most 100 bytes of UTF-8; longer is cut at a character).
@@ -114,6 +121,12 @@ pub enum Command {
     RevokeDevice([u8; 16]),
     /// Vouch for a device that was added without an endorsement.
     EndorseDevice([u8; 16]),
+    /// The person knows that another app uses the account.
+    DismissOtherApp,
+    /// Answered by [`crate::view::ViewEvent::DeviceCode`].
+    ShowDeviceCode([u8; 16]),
+    /// Send the messages of the last days, at most 14, to another device of the account.
+    SendHistory { device: [u8; 16], days: u16 },
     /// The person has compared the safety number, or takes that back.
     SetVerified { who: AccountId, verified: bool },
     /// What nobody has acknowledged may go to this contact's new devices.

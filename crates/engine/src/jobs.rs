@@ -3,6 +3,7 @@
 
 pub(crate) mod bootstrap;
 pub(crate) mod clock_check;
+pub(crate) mod link;
 pub(crate) mod outboxes;
 pub(crate) mod poll;
 pub(crate) mod prune;

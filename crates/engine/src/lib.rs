@@ -13,6 +13,7 @@ mod compose;
 mod configs;
 mod engine;
 mod expiry;
+mod history;
 mod inbox;
 mod jobs;
 mod model;

@@ -76,7 +76,7 @@ impl Engine {
             marked_unread: row.marked_unread,
             protection: self.zr1().map_or(Protection::Standard, |manager| manager.protection(&with)),
             waits_for_keys: self.zr1().is_some_and(|manager| manager.waits_for_keys(&with, self.network_time())),
-            unreadable: self.zr1().map_or(0, |manager| u32::try_from(manager.unreadable(&with)).unwrap_or(u32::MAX)),
+            unreadable: self.unreadable_views(&with),
             notices: self.notice_views(&with),
         }
     }

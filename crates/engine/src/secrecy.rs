@@ -3,6 +3,7 @@
 //!
 //! A message's name in ZR1 is its sent time and eight random bytes, so that an acknowledgement finds it again.
 
+use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::content::{self, Content, DataMessage, Payload};
 use zwiebel_proto::envelope::Opened;
@@ -12,11 +13,8 @@ use crate::batch::{Row, Table};
 use crate::compose::{Draft, TYPING_TTL_MS};
 use crate::engine::{BootError, Cx, Engine};
 use crate::model::rows::{FAILED_NOT_REACHED, OutboxRow, Outgoing, Sealed};
-use crate::view::{DevicesView, MessageId, NoticeView, Refusal, SendState, ViewEvent};
+use crate::view::{DevicesView, MessageId, NoticeView, Refusal, SendState, UnreadableView, ViewEvent};
 use crate::zr1::{Event, Manager, Moment, Notice, Step, Tier};
-
-/// How this program calls itself in the list of devices.
-const DEVICE_NAME: &str = "Zwiebel";
 
 impl Engine {
     /// The manager of the account, from its rows. An account that was here before has it on, like one made here.
@@ -25,12 +23,12 @@ impl Engine {
         let own = rows.iter().filter(|row| row.table == Table::Zr1);
         let rows = own.map(|row| (row.key.as_slice(), row.value.as_slice()));
         self.zr1 = Some(Manager::load(*account.seed16(), rows)?);
-        let restoring = self.model.restore.is_some();
+        let (restoring, name) = (self.model.restore.is_some(), self.config.device_name);
         self.with_zr1(cx, |manager, m| {
             if manager.is_set_up() {
                 manager.start(m);
             } else {
-                manager.set_up(DEVICE_NAME, restoring, !restoring, m);
+                manager.set_up(name, restoring, !restoring, m);
             }
         });
         self.model.unmet = self.model.contacts.keys().copied().collect();
@@ -42,7 +40,11 @@ impl Engine {
     pub(crate) fn set_up_secrecy(&mut self, cx: &mut Cx<'_>, restored: bool) {
         let Some(account) = self.model.account.as_ref().filter(|_| self.has_secrecy()) else { return };
         self.zr1 = Manager::load(*account.seed16(), std::iter::empty()).ok();
-        self.with_zr1(cx, |manager, m| manager.set_up(DEVICE_NAME, restored, !restored, m));
+        let (token_hash, name) = (self.live.linking.token_hash.take(), self.config.device_name);
+        self.with_zr1(cx, |manager, m| {
+            manager.show_token(token_hash);
+            manager.set_up(name, restored, !restored, m);
+        });
         self.settle_secrecy(cx, "");
     }
 
@@ -111,6 +113,8 @@ impl Engine {
                     self.file_secret(cx, own, Some(with), &content, hash);
                 }
             }
+            Event::LinkShown { device, token_hash } => self.link_shown(cx, DeviceId(device), token_hash),
+            Event::History { part } => self.take_history(cx, &part),
             Event::Fallback { to, content, .. } => self.fall_back(cx, to, &content),
             Event::Stored { id, .. } => self.advance_state(&id, SendState::Sent),
             Event::Delivered { id, .. } => self.advance_state(&id, SendState::Delivered),
@@ -310,6 +314,11 @@ impl Engine {
         }
     }
 
+    pub(crate) fn show_device_code(&mut self, id: [u8; 16]) {
+        let code = self.zr1().and_then(|manager| manager.device_code(&DeviceId(id)));
+        self.out.emit(ViewEvent::DeviceCode { id, code });
+    }
+
     pub(crate) fn show_safety_number(&mut self, with: AccountId) {
         let number = self.zr1().and_then(|manager| manager.safety_number(&with));
         self.out.emit(ViewEvent::SafetyNumber { with, number });
@@ -320,7 +329,14 @@ impl Engine {
         self.zr1().map_or_else(DevicesView::default, |manager| DevicesView {
             status: manager.status(),
             devices: manager.devices(&manager.own_id(), now),
+            other_app: manager.other_app().is_some(),
         })
+    }
+
+    pub(crate) fn unreadable_views(&self, from: &AccountId) -> Vec<UnreadableView> {
+        let now = self.net.clock.network(self.time.now());
+        let all = self.zr1().map(|manager| manager.unreadable(from, now)).unwrap_or_default();
+        all.into_iter().map(|(at, given_up)| UnreadableView { at_ms: self.device_time(at), given_up }).collect()
     }
 
     pub(crate) fn notice_views(&self, about: &AccountId) -> Vec<NoticeView> {

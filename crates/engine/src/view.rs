@@ -24,6 +24,8 @@ pub enum ViewEvent {
     Account(AccountView),
     /// Answer to `RevealPhrase`.
     RecoveryPhrase(Phrase),
+    /// Answer to `ShowLinkCode`: the text of the code.
+    LinkCode(LinkText),
     /// Answer to `RestoreAccount` with a wrong phrase.
     RestoreRefused,
     /// How far a restore is.
@@ -48,6 +50,9 @@ pub enum ViewEvent {
     Sync(SyncView),
     /// The own devices, or this one's place among them, changed.
     Devices(DevicesView),
+    /// Answer to `ShowDeviceCode`: the seven emoji (0 to 63) that all devices of the account show for this one; `None` if it
+    /// is not listed.
+    DeviceCode { id: [u8; 16], code: Option<[u8; 7]> },
     /// Answer to `ShowSafetyNumber`: 60 digits in groups of five; `None` while the devices of both sides are not known.
     SafetyNumber { with: AccountId, number: Option<String> },
     /// A command could not be done.
@@ -78,6 +83,8 @@ pub struct DevicesView {
     pub status: DeviceStatus,
     /// As the account's list names them. Times are network times.
     pub devices: Vec<DeviceView>,
+    /// Another app without forward secrecy was seen to use the account. Shown until `DismissOtherApp`.
+    pub other_app: bool,
 }
 
 /// This device's place in the account.
@@ -102,6 +109,15 @@ pub struct NoticeView {
     /// When, on the device's clock.
     pub at_ms: u64,
     pub notice: Notice,
+}
+
+/// The place of a message that could not be read and was asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadableView {
+    /// When it came (Unix ms on the device's clock).
+    pub at_ms: u64,
+    /// It did not come again in time.
+    pub given_up: bool,
 }
 
 /// Account data (profile, contacts, conversations, read positions) on its way to the account's other devices.
@@ -181,6 +197,16 @@ impl std::fmt::Debug for Phrase {
     }
 }
 
+/// The text of a link code. Debug does not print it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkText(pub String);
+
+impl std::fmt::Debug for LinkText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LinkText(..)")
+    }
+}
+
 /// Progress of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreView {
@@ -240,8 +266,8 @@ pub struct ConversationView {
     pub protection: Protection,
     /// A message has waited for the contact's keys for more than a minute.
     pub waits_for_keys: bool,
-    /// Messages that could not be read and were asked for again.
-    pub unreadable: u32,
+    /// Messages that could not be read, by the time they came.
+    pub unreadable: Vec<UnreadableView>,
     /// Oldest first.
     pub notices: Vec<NoticeView>,
 }
@@ -448,6 +474,8 @@ pub enum Refusal {
     UnusableAccountId,
     /// Not while blocked.
     Blocked,
+    /// The text is no link code.
+    NotALinkCode,
 }
 
 /// Something the person should know.

@@ -14,6 +14,7 @@ pub mod event;
 
 mod clock;
 mod device;
+mod link;
 mod lists;
 mod load;
 mod mail;
@@ -53,6 +54,9 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// How far a peer's clock may be ahead of ours before its word is taken for less (3.2, 5.3).
 const AHEAD_MS: u64 = HOUR_MS;
+
+/// The longest part of a history: with everything around it, it fits one envelope.
+pub const MAX_HISTORY_PART: usize = 60_000;
 
 /// Notices kept for one account.
 const MAX_NOTICES: usize = 20;
@@ -130,6 +134,8 @@ struct Live {
     wanted: BTreeMap<AccountId, (u64, u8)>,
     /// Fetches by hint: when the last one was.
     hinted: BTreeMap<AccountId, u64>,
+    /// What a scanner of this device's code gave it: shown in the greeting to the own devices.
+    token_hash: Option<[u8; 32]>,
     /// The conversation on the screen.
     open: Option<AccountId>,
     /// First messages that may still be tried in this poll.
@@ -179,6 +185,8 @@ impl Manager {
     #[must_use]
     pub fn status(&self) -> DeviceStatus {
         match self.device.as_ref().map(|device| device.row.status) {
+            // Whether it is on elsewhere is being asked.
+            Some(rows::Status::Off) if self.live.wanted.contains_key(&self.own) => DeviceStatus::Joining,
             None | Some(rows::Status::Off) => DeviceStatus::Off,
             Some(rows::Status::New) => DeviceStatus::Joining,
             Some(rows::Status::Listed) => DeviceStatus::Listed,

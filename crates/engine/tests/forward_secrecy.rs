@@ -322,9 +322,7 @@ fn second_device_joins_and_both_receive_until_one_is_revoked() {
     let gone = world.clients[alice].shown.devices.devices.iter().find(|d| !d.this).unwrap().id;
     world.command(alice, Command::RevokeDevice(gone));
     let revoked = |w: &World| w.clients[second].shown.devices.status == DeviceStatus::Revoked;
-    world.run_for(10_000);
-    world.now += 62 * MINUTE_MS; // every device reads its own list hourly
-    assert!(world.run_until(5 * MINUTE_MS, revoked).is_some());
+    assert!(world.run_until(20_000, revoked).is_some(), "it is told at once");
     assert_eq!(with_prefix(&world, second, "to both").len(), 1, "it keeps its messages");
     let known = |w: &World| {
         let notices = &w.clients[bob].shown.conversations[&alice_id].notices;
@@ -334,6 +332,90 @@ fn second_device_joins_and_both_receive_until_one_is_revoked() {
     send_and_arrive(&mut world, bob, alice, alice_id, "only for the first");
     world.run_for(MINUTE_MS);
     assert!(with_prefix(&world, second, "only for").is_empty());
+}
+
+#[test]
+fn a_new_device_shows_itself_is_vouched_for_and_given_the_history() {
+    let mut world = world(212);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    world.run_for(MINUTE_MS);
+    for n in 0..300 {
+        // Long enough for several parts.
+        send(&mut world, bob, alice_id, &format!("old {n:03} {}", "x".repeat(400)));
+    }
+    assert!(world.run_until(3 * MINUTE_MS, |w| with_prefix(w, alice, "old").len() == 300).is_some());
+    let message = world.clients[alice].shown.timeline.last().unwrap().id;
+    world.command(alice, Command::React { message, emoji: "🧅".into(), remove: false });
+    let second = second_device(&mut world, alice);
+    let seen = |w: &World| w.clients[alice].shown.devices.devices.iter().any(|d| !d.this && d.unendorsed);
+    assert!(world.run_until(20_000, seen).is_some(), "the first device is told at once");
+    world.command(second, Command::OpenConversation { with: bob_id });
+    world.run_for(5_000);
+    assert!(with_prefix(&world, second, "old").is_empty(), "nothing is sent unasked");
+
+    // Both screens show the same seven emoji.
+    let id = world.clients[alice].shown.devices.devices.iter().find(|d| !d.this).unwrap().id;
+    for client in [alice, second] {
+        world.command(client, Command::ShowDeviceCode(id));
+    }
+    world.run_for(100);
+    let code = world.clients[alice].shown.device_code.unwrap();
+    assert_eq!(world.clients[second].shown.device_code, Some(code));
+
+    world.command(alice, Command::EndorseDevice(id));
+    world.command(alice, Command::SendHistory { device: id, days: 14 });
+    world.run_for(MINUTE_MS);
+    for _ in 0..3 {
+        world.command(second, Command::LoadEarlier { with: bob_id });
+    }
+    let all = |w: &World| with_prefix(w, second, "old").len() == 300;
+    assert!(world.run_until(MINUTE_MS, all).is_some(), "{}", with_prefix(&world, second, "old").len());
+    let reacted =
+        |w: &World| w.clients[second].shown.timeline.iter().any(|m| m.id == message && m.reactions.len() == 1);
+    assert!(world.run_until(20_000, reacted).is_some());
+    assert_eq!(with_prefix(&world, second, "hi").len(), 1, "own messages, too");
+    for client in [alice, second] {
+        assert!(!world.clients[client].shown.devices.devices.iter().any(|d| d.unendorsed));
+    }
+
+    // The contact is told, and not warned, once it is vouched for.
+    world.now += 13 * MINUTE_MS; // what is shown and owed travels with the next acknowledgement
+    world.run_for(2 * MINUTE_MS);
+    send_and_arrive(&mut world, alice, bob, bob_id, "I have two now");
+    let told = |w: &World| {
+        let notices = &w.clients[bob].shown.conversations[&alice_id].notices;
+        notices.iter().any(|n| n.notice == Notice::DeviceAdded)
+            && notices.iter().all(|n| n.notice != Notice::DeviceUnendorsed)
+    };
+    assert!(world.run_until(15 * MINUTE_MS, told).is_some());
+}
+
+#[test]
+fn a_scanned_code_links_a_device_without_a_question() {
+    let mut world = world(213);
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    world.run_for(MINUTE_MS);
+    let second = world.add_client();
+    world.command(second, Command::ShowLinkCode);
+    world.run_for(3_000);
+    let text = world.clients[second].shown.link_code.clone().unwrap();
+    world.command(alice, Command::AnswerLinkCode { text: "zrl1:AAAA".into(), days: 14 });
+    world.run_for(100);
+    assert_eq!(world.clients[alice].shown.refused.last(), Some(&zwiebel_engine::view::Refusal::NotALinkCode));
+    world.command(alice, Command::AnswerLinkCode { text, days: 14 });
+    let linked = |w: &World| {
+        let devices = &w.clients[second].shown.devices;
+        devices.status == DeviceStatus::Listed && devices.devices.iter().all(|d| !d.unendorsed)
+    };
+    assert!(world.run_until(MINUTE_MS, linked).is_some(), "{:?}", world.clients[second].shown.devices);
+    assert_eq!(world.clients[second].shown.account.as_ref().unwrap().id, alice_id);
+    world.command(second, Command::OpenConversation { with: bob_id });
+    let both = |w: &World| with_prefix(w, second, "hi").len() == 1 && with_prefix(w, second, "ho").len() == 1;
+    assert!(world.run_until(MINUTE_MS, both).is_some(), "the history came with it");
+    send_and_arrive(&mut world, second, bob, bob_id, "from the second");
+    let warned =
+        world.clients[bob].shown.conversations[&alice_id].notices.iter().any(|n| n.notice == Notice::DeviceUnendorsed);
+    assert!(!warned, "the contact saw a device that is vouched for");
 }
 
 #[test]

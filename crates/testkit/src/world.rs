@@ -79,6 +79,9 @@ pub struct Shown {
     pub sync: SyncView,
     pub devices: DevicesView,
     pub safety_number: Option<String>,
+    pub link_code: Option<String>,
+    /// The answer to the latest `ShowDeviceCode`.
+    pub device_code: Option<[u8; 7]>,
     /// Events so far.
     pub events: u64,
     pub restores: Vec<RestoreView>,
@@ -174,7 +177,7 @@ impl World {
         let device = &mut self.clients[client];
         device.life += 1;
         device.shown = Shown::default();
-        let config = Config { local_origin: true, forward_secrecy: device.forward_secrecy };
+        let config = Config { local_origin: true, forward_secrecy: device.forward_secrecy, device_name: "Test" };
         device.engine = Some(Engine::boot(config, device.store.rows(), now, &mut self.rng).expect("rows are readable"));
         self.drain(client);
     }
@@ -399,6 +402,8 @@ impl Shown {
             ViewEvent::Network(view) => self.network = view,
             ViewEvent::Sync(view) => self.sync = view,
             ViewEvent::Devices(view) => self.devices = view,
+            ViewEvent::LinkCode(text) => self.link_code = Some(text.0),
+            ViewEvent::DeviceCode { code, .. } => self.device_code = code,
             ViewEvent::SafetyNumber { number, .. } => self.safety_number = number,
             ViewEvent::Refused(refusal) => self.refused.push(refusal),
             ViewEvent::Problem(problem) => self.problems.push(problem),

@@ -8,7 +8,6 @@ use super::safety::SafetyDialog;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
-use crate::i18n::tn;
 use crate::text;
 use crate::vm::AccountId;
 use crate::vm::App;
@@ -115,23 +114,18 @@ pub fn Explanation(app: App, with: AccountId, #[prop(into)] on_close: Callback<(
     .into_any()
 }
 
-/// Above the composer: what waits for keys, what could not be read, what changed about the contact's devices, and the
+/// Above the composer: what waits for keys, what changed about the contact's devices, and the
 /// question whether to go on without forward secrecy.
 #[component]
 pub fn Strip(app: App, with: AccountId) -> AnyView {
     let view = Memo::new(move |_| app.conversations.view(&with));
     let is = move |f: fn(&ConversationView) -> bool| view.with(|view| view.as_ref().is_some_and(f));
-    let unreadable = Memo::new(move |_| view.with(|view| view.as_ref().map_or(0, |view| view.unreadable)));
     let asking = Memo::new(move |_| is(|view| view.protection == Protection::Asking));
     let waits = Memo::new(move |_| is(|view| view.waits_for_keys));
     let name = move || app.title(&with);
     view! {
         <div class="strips" role="status">
             {move || waits.get().then(|| view! { <p class="strip">{icons::Clock()}<bdi>{tf(K::WaitsForKeys, &[("name", &name())])}</bdi></p> })}
-            {move || match unreadable.get() {
-                0 => ().into_any(),
-                n => view! { <p class="strip" data-testid="unreadable">{icons::Clock()}<span>{tn(K::UnreadableOne, K::UnreadableMany, n)}</span></p> }.into_any(),
-            }}
             <Notices app=app with=with/>
             {move || asking.get().then(|| view! { <Decide app=app with=with/> })}
         </div>

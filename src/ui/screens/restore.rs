@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use super::super::dom;
 use super::super::widgets::back::Back;
 use super::super::widgets::icons;
+use super::link::LinkCode;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
@@ -23,6 +24,7 @@ use crate::vm::restore::PhraseError;
 #[component]
 pub fn Restore(app: App) -> AnyView {
     let form = restore::Restore::default();
+    let linking = RwSignal::new(false);
     let submit = move || {
         if app.creating.get_untracked() {
             return;
@@ -53,6 +55,12 @@ pub fn Restore(app: App) -> AnyView {
                 <Back on=move |()| app.onboarding.set(Onboarding::Start) class="front-back"/>
                 <h1>{t(K::RestoreTitle)}</h1>
                 <p class="lead">{t(K::RestoreLead)}</p>
+                {crate::FORWARD_SECRECY.then(|| view! {
+                    <button type="button" class="button button-small" aria-expanded=move || linking.get().to_string() on:click=move |_| linking.update(|open| *open = !*open)>
+                        {icons::Qr()}{move || t(if linking.get() { K::LinkHide } else { K::LinkShow })}
+                    </button>
+                })}
+                <Show when=move || linking.get()><LinkCode app=app/></Show>
                 <ol class="words">{fields}</ol>
                 <p class="form-error" role="alert">{message}</p>
                 <div class="front-actions">

@@ -6,6 +6,7 @@ use super::super::widgets::dialog::Dialog;
 use super::super::widgets::icons;
 use super::super::widgets::qr::Qr;
 use super::protection;
+use super::scanner::Scanner;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
@@ -22,11 +23,29 @@ pub fn SafetyDialog(app: App, with: AccountId, #[prop(into)] on_close: Callback<
         app.safety.with(|safety| safety.clone().filter(|(of, _)| *of == with).map(|(_, number)| number))
     });
     let protection = protection::followed(app, with);
+    let scanning = RwSignal::new(false);
+    let differs = RwSignal::new(false);
     let verified = move || protection.get() == Protection::ForwardSecret { verified: true };
     let set = move |verified| {
         app.send(Command::SetVerified { who: with, verified });
         if verified {
             on_close.run(());
+        }
+    };
+    // Their screen shows the same code as ours, or the conversation is not theirs.
+    let scanned = move |text: String| {
+        let ours = number.get_untracked().flatten().as_deref().and_then(sixty_digits);
+        match (sixty_digits(&text), ours) {
+            (Some(theirs), Some(ours)) => {
+                scanning.set(false);
+                differs.set(theirs != ours);
+                if theirs == ours {
+                    app.toast(t(K::SafetyMatches));
+                    set(true);
+                }
+                true
+            }
+            _ => false,
         }
     };
     view! {
@@ -37,7 +56,12 @@ pub fn SafetyDialog(app: App, with: AccountId, #[prop(into)] on_close: Callback<
                 Some(None) => view! { <p role="status">{t(K::SafetyUnknown)}</p> }.into_any(),
                 Some(Some(number)) => digits(&number),
             }}
+            {move || differs.get().then(|| view! { <p class="sync-problem" role="alert">{icons::Warn()}<span>{tf(K::SafetyDiffers, &[("name", &app.title(&with))])}</span></p> })}
+            <Show when=move || scanning.get()><Scanner on_text=scanned/></Show>
             <div class="ask-actions">
+                {move || number.get().flatten().map(|_| view! {
+                    <button type="button" class="button" aria-pressed=move || scanning.get().to_string() on:click=move |_| scanning.update(|scanning| *scanning = !*scanning)>{icons::Camera()}{t(K::SafetyScan)}</button>
+                })}
                 {move || number.get().flatten().map(|_| if verified() {
                     view! { <button type="button" class="button" on:click=move |_| set(false)>{t(K::SafetyTakeBack)}</button> }.into_any()
                 } else {
@@ -48,6 +72,12 @@ pub fn SafetyDialog(app: App, with: AccountId, #[prop(into)] on_close: Callback<
         </Dialog>
     }
     .into_any()
+}
+
+/// The digits of a safety number, without what stands between them.
+fn sixty_digits(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    (digits.len() == 60 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
 }
 
 fn digits(number: &str) -> AnyView {

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::super::widgets::icons;
+use super::devices::DevicesBar;
 use super::sync::SyncBar;
 use crate::boot::StartFailure;
 use crate::i18n::K;
@@ -147,6 +148,7 @@ pub fn Bars(app: App) -> AnyView {
                 }}
             </div>
             <SyncBar app=app/>
+            <DevicesBar app=app/>
             {move || restoring().map(|(messages, percent)| view! {
                 <div class="bar bar-restore">
                     <span>{tf(K::RestoringBanner, &[("n", &messages.to_string())])}</span>

@@ -88,6 +88,7 @@ pub fn TimelineView(app: App, local: Local) -> AnyView {
                                     <li class="day"><span>{text::time::day_heading(moment, text::time::now_ms())}</span></li>
                                 }.into_any(),
                                 Row::New => view! { <li class="new-line" id="unread-line"><span>{t(K::NewMessages)}</span></li> }.into_any(),
+                                Row::Unreadable(_, at, given_up) => unreadable(app, local, at, given_up),
                                 Row::Message { id, .. } => view! { <Bubble app=app local=local id=id/> }.into_any(),
                             }}
                         </For>
@@ -109,11 +110,29 @@ pub fn TimelineView(app: App, local: Local) -> AnyView {
     .into_any()
 }
 
+/// The place of a message that could not be read.
+fn unreadable(app: App, local: Local, at: u64, given_up: bool) -> AnyView {
+    let word = if given_up { K::UnreadableLost } else { K::Unreadable };
+    view! {
+        <li class="msg msg-first msg-last" data-testid="unreadable">
+            <div class="bubble bubble-unread">
+                <p class="body body-deleted">{if given_up { icons::Warn() } else { icons::Clock() }}<bdi>{move || tf(word, &[("name", &app.title(&local.with))])}</bdi></p>
+                <span class="meta"><time title=text::time::full(at)>{text::time::clock(at)}</time></span>
+            </div>
+        </li>
+    }
+    .into_any()
+}
+
 /// A row's name for the keyed list: what changes about a message changes inside its row.
 fn row_key(row: &Row) -> (u8, u64, Option<MessageId>) {
     match row {
         Row::Day(day, _) => (0, day.unsigned_abs(), None),
         Row::New => (1, 0, None),
+        // Times rise with numbers, so no two sums are the same.
+        Row::Unreadable(number, at, given_up) => {
+            (if *given_up { 3 } else { 4 }, at.saturating_add(u64::try_from(*number).unwrap_or(0)), None)
+        }
         Row::Message { id, .. } => (2, 0, Some(*id)),
     }
 }

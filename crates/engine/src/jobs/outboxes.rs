@@ -23,6 +23,9 @@ const MAX_READS: usize = 4;
 /// What has come by then is taken for all.
 const PATIENCE_MS: u64 = 6_000;
 
+/// When members refused what only we may read: by then we know what time it is.
+const REFUSED_MS: u64 = 4_000;
+
 /// When no member can be asked at the moment.
 const RETRY_MS: u64 = 500;
 
@@ -46,6 +49,10 @@ struct Read {
     published: Published,
     witnesses: Vec<Vec<u8>>,
     sticky: Vec<Vec<u8>>,
+    /// Members that gave what only we may read.
+    private: u8,
+    /// A member did not accept our time.
+    clock: bool,
 }
 
 /// The mailboxes of ZR1, in the order the poll asks for them.
@@ -122,8 +129,7 @@ impl Engine {
             return;
         }
         let until = cx.now.saturating_add(PATIENCE_MS);
-        let read = Read { flying, until, published: Published::default(), witnesses: Vec::new(), sticky: Vec::new() };
-        self.live.reading.open.insert(owner, read);
+        self.live.reading.open.insert(owner, Read::new(flying, until));
     }
 
     /// The list and all bundles, without a signature; of the own account also what only we may read.
@@ -162,14 +168,21 @@ impl Engine {
     fn finish_read(&mut self, cx: &mut Cx<'_>, owner: AccountId) {
         let Some(read) = self.live.reading.open.remove(&owner) else { return };
         let own = self.model.own_id() == Some(owner);
-        let answered = read.published.nodes > 0;
+        let private = read.private > 0;
+        if read.clock {
+            self.live.clock_check.want(cx.now);
+        }
         let contacts: Vec<AccountId> = self.model.contacts.keys().copied().collect();
         self.with_zr1(cx, |manager, m| {
-            if own && answered {
+            if own && private {
                 manager.sticky_read(&read.sticky, &contacts, m.now_ms);
                 manager.witnesses_read(&read.witnesses, m);
             }
             manager.fetched(owner, read.published, m);
+            if own && !private && manager.wants_witnesses() {
+                // A refusal is no answer: whether this device went back in time is still unknown.
+                manager.read_own_at(m.now_ms.saturating_add(REFUSED_MS));
+            }
         });
         self.settle_secrecy(cx, "");
     }
@@ -224,8 +237,14 @@ impl Engine {
 }
 
 impl Read {
+    fn new(flying: BTreeMap<RequestId, Ed25519Public>, until: u64) -> Self {
+        let (published, witnesses, sticky) = (Published::default(), Vec::new(), Vec::new());
+        Self { flying, until, published, witnesses, sticky, private: 0, clock: false }
+    }
+
     /// One member's answer, in the order of the request.
     fn take(&mut self, parts: Vec<(u16, Value)>) {
+        self.clock |= parts.iter().any(|(code, _)| matches!(code, 406 | 425));
         let mut values = parts.into_iter().map(|(code, value)| {
             let answer = RetrieveResponse::from_value(&value).ok().filter(|_| code == 200);
             answer.map(|answer| answer.messages.into_iter().map(|message| message.data).collect::<Vec<_>>())
@@ -236,8 +255,11 @@ impl Read {
         for bundles in values.by_ref().take(mailbox::MAX_DEVICES) {
             self.published.bundles.extend(bundles.unwrap_or_default());
         }
-        self.witnesses.extend(values.next().flatten().unwrap_or_default());
-        self.sticky.extend(values.next().flatten().unwrap_or_default());
+        if let (Some(Some(witnesses)), Some(Some(sticky))) = (values.next(), values.next()) {
+            self.private = self.private.saturating_add(1);
+            self.witnesses.extend(witnesses);
+            self.sticky.extend(sticky);
+        }
     }
 }
 

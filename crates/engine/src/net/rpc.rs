@@ -45,6 +45,8 @@ pub(crate) enum Purpose {
     Swarm(Owner),
     /// The outbox entry with this number.
     Outbox(u64),
+    /// The mailbox of a throw-away account.
+    Link,
     /// The outbox of an account.
     Lists(Owner),
     /// Account data.
@@ -200,6 +202,7 @@ impl Engine {
             Purpose::Vote => self.vote_came(cx, id, answer),
             Purpose::Clock => self.clock_came(cx, id, flight.destination, answer),
             Purpose::Poll => self.poll_came(cx, id, flight.destination, answer),
+            Purpose::Link => self.link_came(cx, id, answer),
             Purpose::Lists(owner) => self.lists_came(cx, owner, id, answer),
             Purpose::Swarm(owner) => self.swarm_came(cx, owner, flight.destination, answer),
             Purpose::Push => self.push_came(cx, id, flight.destination, answer),

@@ -170,6 +170,18 @@ pub enum Event {
         /// An unchanged Session `Content`.
         content: Vec<u8>,
     },
+    /// A device of ours shows that its code was scanned: see [`super::Manager::show_token`].
+    LinkShown {
+        /// Which device.
+        device: [u8; 16],
+        /// What only the scanned device and the scanner know.
+        token_hash: [u8; 32],
+    },
+    /// Another device of ours sent a part of the account's history.
+    History {
+        /// As it was given to [`super::Manager::send_history`].
+        part: Vec<u8>,
+    },
     /// All devices' swarms have it.
     Stored {
         /// To whom.
@@ -204,7 +216,7 @@ pub enum Event {
         from: AccountId,
         /// Which placeholder.
         container: [u8; 16],
-        /// By which message; `None`: it did not come within 14 days.
+        /// By which message; `None`: nobody sends it any more.
         by: Option<[u8; 16]>,
     },
     /// How a conversation is protected has changed.
@@ -239,6 +251,8 @@ impl fmt::Debug for Event {
             Self::Message { .. } => "Message",
             Self::Fallback { .. } => "Fallback",
             Self::Synced { .. } => "Synced",
+            Self::LinkShown { .. } => "LinkShown",
+            Self::History { .. } => "History",
             Self::Stored { .. } => "Stored",
             Self::Delivered { .. } => "Delivered",
             Self::Undelivered { .. } => "Undelivered",

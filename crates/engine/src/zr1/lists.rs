@@ -3,6 +3,7 @@
 
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::zr1::content::ContentKind;
 use zwiebel_proto::zr1::mailbox::{self, ttl};
 use zwiebel_proto::zr1::manifest::{
     DeviceEntry, Draft, MAX_REVOKED, Manifest, Mode, REPUBLISH_AFTER_MS, Revocation, RevocationReason, endorse, merge,
@@ -11,7 +12,7 @@ use zwiebel_proto::zr1::sort_short;
 use zwiebel_proto::zr1::sticky::{StickyEntry, StickySet, StickyState};
 
 use super::rows::{Standing, Status};
-use super::{AHEAD_MS, DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Published};
+use super::{AHEAD_MS, DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Published, Store};
 
 /// The own list is read this often.
 const OWN_READ_MS: u64 = HOUR_MS;
@@ -34,6 +35,11 @@ impl Manager {
         self.want(self.own, at_ms, if new { 3 } else { 2 });
     }
 
+    /// The own outbox is to be read once more.
+    pub fn read_own_at(&mut self, at_ms: u64) {
+        self.want_own(at_ms);
+    }
+
     /// What nodes say of the own outbox. Returns whether anything was learned.
     pub(super) fn own_fetched(&mut self, answer: &Published, m: &mut Moment<'_>) {
         if answer.nodes == 0 {
@@ -42,6 +48,7 @@ impl Manager {
         let now = m.now_ms;
         if self.device.as_ref().is_some_and(|device| device.row.status == Status::Off) {
             self.find_own_list(answer, m);
+            self.emit(Event::Devices);
         }
         if !self.is_on() {
             return;
@@ -175,6 +182,9 @@ impl Manager {
         row.status = Status::Listed;
         row.slot = slot;
         row.listed_ms = m.now_ms;
+        if first && !row.hello.contains(&self.own) {
+            row.hello.insert(0, self.own); // the other devices of the account look at once
+        }
         self.save_device();
         self.publish_bundle(first, m);
     }
@@ -263,9 +273,26 @@ impl Manager {
         let mut draft = list.list.clone();
         draft.restored = false;
         revoke_in(&mut draft, device, RevocationReason::User, m.now_ms);
+        let farewell = self.farewell(device, m);
         self.sign_list(&draft, list.seq, m);
+        self.step.stores.extend(farewell); // after the list, which it makes the device read
         self.rotate_prekey(m);
-        // Whoever talks to us is shown the list with the next message.
+        self.tell_list(m);
+    }
+
+    /// The last message to a device that is about to be revoked: it looks at the list at once.
+    fn farewell(&mut self, device: DeviceId, m: &mut Moment<'_>) -> Option<Store> {
+        let session = self.peers.get(&(self.own, device.0))?.active.filter(|_| self.may_send(m.now_ms))?;
+        let mut id = [0; 16];
+        m.rng.fill_bytes(&mut id);
+        let mut message = self.blank(self.own, ContentKind::Control, id, m.now_ms);
+        message.manifest = self.people.get(&self.own).map(|person| person.row.manifest.clone());
+        self.seal(self.own, &[(device.0, session)], &message, m)?;
+        self.step.stores.pop()
+    }
+
+    /// The list has changed: our other devices are told at once, whoever talks to us within a minute.
+    fn tell_list(&mut self, m: &mut Moment<'_>) {
         let known: Vec<super::rows::Device> = self
             .peers
             .iter()
@@ -273,10 +300,10 @@ impl Manager {
             .map(|(device, _)| *device)
             .collect();
         for peer in known {
-            let due = m.now_ms.saturating_add(super::between(0, MINUTE_MS, m.rng));
+            let wait = if self.is_own(&peer.0) { 0 } else { super::between(0, MINUTE_MS, m.rng) };
             self.change_owed(peer, |owed| {
                 owed.list = true;
-                owed.due_ms = due;
+                owed.due_ms = m.now_ms.saturating_add(wait);
             });
         }
     }
@@ -292,6 +319,7 @@ impl Manager {
         entry.says_endorsed = true;
         draft.restored = false;
         self.sign_list(&draft, list.seq, m);
+        self.tell_list(m);
     }
 
     /// The account has revoked this device: sessions and keys go, messages stay.

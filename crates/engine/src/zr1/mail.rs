@@ -58,7 +58,7 @@ impl Manager {
                 }
             }
             ContentKind::Hello => {
-                self.want(account, now, 2);
+                self.greeted(device, message, now);
                 if let Some(hello) = &message.hello {
                     self.make_up(device, hello, now);
                 }
@@ -69,7 +69,8 @@ impl Manager {
                     self.emit(Event::Message { from: account, id: message.id.0, content, unconfirmed, relayed: false });
                 }
             }
-            ContentKind::History | ContentKind::Group => {}
+            ContentKind::History => self.take_history(device, message, m),
+            ContentKind::Group => {}
         }
     }
 
@@ -109,11 +110,8 @@ impl Manager {
         m: &mut Moment<'_>,
     ) -> bool {
         let Some(content) = message.session_content.clone() else { return false };
-        let name = short_digest(&[&author.to_bytes(), &with.to_bytes(), &message.id.0]);
-        let new = !self.taken.contains_key(&name);
+        let new = self.take_name(&author, &with, message, m.now_ms);
         if new {
-            self.put(key(kind::TAKEN, &name), &m.now_ms);
-            self.taken.insert(name, m.now_ms);
             let id = message.id.0;
             if self.is_own(&author) {
                 self.emit(Event::Synced { with, id, content });
@@ -133,11 +131,22 @@ impl Manager {
         new
     }
 
+    /// Notes that a message came; whether it is the first time.
+    pub(super) fn take_name(&mut self, author: &AccountId, with: &AccountId, message: &Message, now: u64) -> bool {
+        let name = short_digest(&[&author.to_bytes(), &with.to_bytes(), &message.id.0]);
+        let new = !self.taken.contains_key(&name);
+        if new {
+            self.put(key(kind::TAKEN, &name), &now);
+            self.taken.insert(name, now);
+        }
+        new
+    }
+
     /// An acknowledgement is due: soon while the conversation is on the screen, later otherwise, and in every case
     /// with the next message that goes there.
     ///
     /// A stranger gets none before the person has accepted them.
-    fn owe_ack(&mut self, device: Device, id: [u8; 16], m: &mut Moment<'_>) {
+    pub(super) fn owe_ack(&mut self, device: Device, id: [u8; 16], m: &mut Moment<'_>) {
         if !self.is_approved(&device.0) {
             self.change_owed(device, |owed| {
                 if !owed.acks.contains(&id) && owed.acks.len() < MAX_ACKS {

@@ -12,7 +12,7 @@ use zwiebel_proto::zr1::manifest::{
 use zwiebel_proto::zr1::sort_short;
 
 use super::event::Protection;
-use super::rows::{Device, PersonRow, Standing, Status};
+use super::rows::{Device, PeerRow, PersonRow, Standing, Status};
 use super::{
     DAY_MS, DeviceView, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Published, SECOND_MS, Tier, Wanted,
 };
@@ -202,7 +202,9 @@ impl Manager {
         }
         self.follow_mode(owner, list.list.mode, now);
         for (device, vouched) in judged {
-            self.see_device((owner, device.0), vouched, seq, now);
+            let device = (owner, device.0);
+            let later = self.vouched_later(&device, list, before.as_ref());
+            self.see_device(device, later.unwrap_or(vouched), seq, now);
         }
         self.follow_renewals(owner, list);
         let mine = self.device.as_ref().map(|device| device.id);
@@ -261,6 +263,8 @@ impl Manager {
             if matches!(vouched, Vouched::Endorsed(_)) && self.peers.get(&device).is_some_and(|p| p.unendorsed_ms != 0)
             {
                 self.change_peer(device, |peer| peer.unendorsed_ms = 0);
+                self.wait_no_longer(&device);
+                self.vouched_after_all(owner, now);
             }
             return;
         }
@@ -283,6 +287,29 @@ impl Manager {
         if !this {
             self.notice(owner, notice, now);
         }
+    }
+
+    /// A device that came without an endorsement and has one now: of another device that was listed before and is not in
+    /// doubt itself.
+    fn vouched_later(&self, device: &Device, list: &Manifest, before: Option<&Manifest>) -> Option<Vouched> {
+        self.peers.get(device).filter(|peer| peer.unendorsed_ms != 0)?;
+        let entry = list.device(&DeviceId(device.1))?;
+        let endorser = before?.device(&entry.endorser).filter(|endorser| endorser.public.id() != DeviceId(device.1))?;
+        let doubtful = |peer: &PeerRow| peer.unendorsed_ms != 0 || peer.gone;
+        let trusted = self.peers.get(&(device.0, entry.endorser.0)).is_none_or(|peer| !doubtful(peer));
+        (trusted && entry.is_signed_by(&list.account, &endorser.public)).then_some(Vouched::Endorsed(entry.endorser))
+    }
+
+    /// A device that nobody had vouched for is vouched for now: the warning becomes a line.
+    fn vouched_after_all(&mut self, owner: AccountId, now: u64) {
+        let open = self.peers.iter().any(|((account, _), peer)| *account == owner && peer.unendorsed_ms != 0);
+        if open {
+            return;
+        }
+        if let Some(list) = self.notices.get_mut(&owner) {
+            list.retain(|(_, notice)| *notice != Notice::DeviceUnendorsed);
+        }
+        self.notice(owner, Notice::DeviceAdded, now);
     }
 
     /// A device is out: its sessions end, nothing more is sent to it.
@@ -480,6 +507,7 @@ impl Manager {
                 peer.consented = true;
                 peer.unendorsed_ms = 0;
             });
+            self.wait_no_longer(&device);
         }
         self.expand_all(&who, m);
         self.pump(m);
@@ -509,10 +537,14 @@ impl Manager {
         Some(zwiebel_proto::zr1::safety::safety_number((&self.own, &ours), (who, &theirs)))
     }
 
-    /// How many messages of a contact could not be read and were asked for again.
+    /// When messages of a contact came that could not be read, oldest first, and whether they are not expected any more.
     #[must_use]
-    pub fn unreadable(&self, from: &AccountId) -> usize {
-        self.unreadable.values().filter(|row| row.account == *from).count()
+    pub fn unreadable(&self, from: &AccountId, now: u64) -> Vec<(u64, bool)> {
+        let theirs = self.unreadable.values().filter(|row| row.account == *from);
+        let mut all: Vec<(u64, bool)> =
+            theirs.map(|row| (row.at_ms, super::receive::is_given_up(row.at_ms, now))).collect();
+        all.sort_unstable();
+        all
     }
 
     /// The devices of an account as they are listed.

@@ -26,8 +26,12 @@ const MAX_ORPHAN_BYTES: usize = 8 << 20;
 const ORPHAN_MS: u64 = 14 * DAY_MS;
 /// A device that is not listed is waited for this long.
 const HELD_MS: u64 = DAY_MS;
+/// Its list is asked for again after this long at first.
+const HELD_AGAIN_MS: u64 = 2 * super::SECOND_MS;
 /// A placeholder says that nothing came after this long.
 const UNREADABLE_MS: u64 = 14 * DAY_MS;
+/// And goes away after this long: no sender tries any more.
+const UNREADABLE_SHOWN_MS: u64 = 60 * DAY_MS;
 
 /// What became of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,7 +248,9 @@ impl Manager {
                 self.bury(&row.session, m.now_ms);
                 self.notice(*account, Notice::UnlistedDevice, m.now_ms);
             } else {
-                self.want(*account, m.now_ms.saturating_add(super::MINUTE_MS), 3);
+                // The list may be on its way, too: asked for soon, then more and more seldom.
+                let pause = m.now_ms.saturating_sub(row.at_ms).clamp(HELD_AGAIN_MS, super::MINUTE_MS);
+                self.want(*account, m.now_ms.saturating_add(pause), 3);
             }
         }
     }
@@ -411,7 +417,7 @@ impl Manager {
         let over: Vec<[u8; 16]> = self
             .unreadable
             .iter()
-            .filter(|(_, row)| now.saturating_sub(row.at_ms) > UNREADABLE_MS)
+            .filter(|(_, row)| now.saturating_sub(row.at_ms) > UNREADABLE_SHOWN_MS)
             .map(|(container, _)| *container)
             .collect();
         for container in over {
@@ -434,4 +440,9 @@ impl Manager {
 fn random_key<T>(rows: &std::collections::BTreeMap<[u8; 16], T>, m: &mut Moment<'_>) -> Option<[u8; 16]> {
     let count = u64::try_from(rows.len()).ok().filter(|count| *count > 0)?;
     rows.keys().nth(usize::try_from(m.rng.next_u64() % count).ok()?).copied()
+}
+
+/// Whether a message that could not be read is not expected any more.
+pub(super) const fn is_given_up(at_ms: u64, now: u64) -> bool {
+    now.saturating_sub(at_ms) > UNREADABLE_MS
 }

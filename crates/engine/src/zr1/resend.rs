@@ -2,7 +2,7 @@
 
 use zwiebel_proto::account_id::AccountId;
 
-use super::rows::{Device, Target, TargetStage};
+use super::rows::{Device, OutKind, Target, TargetStage};
 use super::{DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager};
 
 /// A later message is acknowledged and this one not, for this long: once more in the same session.
@@ -135,6 +135,11 @@ impl Manager {
         let stale = |target: &Target| target.stage == TargetStage::Queued && age > STALE_DEVICE_MS;
         let closed =
             |target: &Target| matches!(target.stage, TargetStage::Acked | TargetStage::Dropped) || stale(target);
+        if row.kind == OutKind::History && row.targets.iter().all(closed) {
+            self.out.remove(&number);
+            self.delete(super::rows::number_key(number));
+            return;
+        }
         let reached = row.delivered || (to == self.own && row.targets.iter().all(closed) && age > ACKED_KEPT_MS);
         let questions_over = row.targets.iter().all(|target| now.saturating_sub(target.acked_ms) > ACKED_KEPT_MS);
         if (reached && row.targets.iter().all(closed) && questions_over) || (row.delivered && age > GIVE_UP_MS) {
@@ -175,7 +180,7 @@ impl Manager {
     pub fn waits_for_keys(&self, who: &AccountId, now: u64) -> bool {
         self.out.values().any(|row| {
             let nothing = !row.targets.iter().any(|target| target.account == *who && !target.containers.is_empty());
-            row.to == *who && nothing && now.saturating_sub(row.created_ms) > MINUTE_MS
+            row.to == *who && row.kind == OutKind::Chat && nothing && now.saturating_sub(row.created_ms) > MINUTE_MS
         })
     }
 }

@@ -288,6 +288,8 @@ pub(crate) enum OutKind {
         /// Who wrote it.
         from: AccountId,
     },
+    /// For one of our own devices: a part of the history.
+    History,
 }
 
 /// A message on its way.

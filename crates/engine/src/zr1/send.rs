@@ -200,6 +200,19 @@ impl Manager {
         }
     }
 
+    /// What waits only because nobody had vouched for a device goes out.
+    pub(super) fn wait_no_longer(&mut self, device: &Device) {
+        let numbers: Vec<u64> = self.out.keys().copied().collect();
+        for number in numbers {
+            let Some(row) = self.out.get_mut(&number) else { continue };
+            let mut waiting = row.targets.iter_mut().filter(|target| (target.account, target.device) == *device);
+            if let Some(target) = waiting.find(|target| target.not_before_ms != 0) {
+                target.not_before_ms = 0;
+                self.save_out(number);
+            }
+        }
+    }
+
     pub(super) fn drop_targets(&mut self, device: &Device) {
         let numbers: Vec<u64> = self.out.keys().copied().collect();
         for number in numbers {
@@ -307,12 +320,17 @@ impl Manager {
     ) -> Message {
         let (kind, about) = match row.kind {
             OutKind::Forward { from } => (ContentKind::SiblingForward, Some(from)),
+            OutKind::History => (ContentKind::History, None),
             OutKind::Chat if self.is_own(account) => (ContentKind::SyncSent, Some(row.to)),
             OutKind::Chat => (ContentKind::Chat, None),
         };
         let mut message = self.blank(*account, kind, row.id, m.now_ms);
-        message.session_content = Some(row.content.clone());
-        message.sync = about.map(|account| account.to_bytes().to_vec());
+        if kind == ContentKind::History {
+            message.sync = Some(row.content.clone());
+        } else {
+            message.session_content = Some(row.content.clone());
+            message.sync = about.map(|account| account.to_bytes().to_vec());
+        }
         message.resend = resend;
         for (device, _) in devices {
             self.add_owed(&mut message, &(*account, *device), m);
@@ -558,9 +576,8 @@ impl Manager {
         }
         self.next_hello(who, false);
         let list = self.person(&who).and_then(|person| person.list.as_ref());
-        let devices: Vec<[u8; 16]> =
-            list.map(|list| list.active().map(|entry| entry.public.id().0).collect()).unwrap_or_default();
-        let devices = devices.into_iter().filter(|id| *id != this);
+        let others = list.into_iter().flat_map(|list| list.active()).map(|entry| entry.public.id().0);
+        let devices: Vec<[u8; 16]> = others.filter(|id| *id != this).collect();
         let mut ready = Vec::new();
         for id in devices {
             if let Some(session) = self.session_for((who, id), Need::Any, m) {
@@ -576,6 +593,9 @@ impl Manager {
         let asks = lost_since != 0 && m.now_ms.saturating_sub(lost_since) <= 2 * DAY_MS;
         let since_ms = asks.then(|| lost_since.max(m.now_ms.saturating_sub(DAY_MS)));
         message.hello = Some(Hello { since_ms, predecessor });
+        if self.is_own(&who) {
+            message.sync = self.live.token_hash.take().map(|hash| hash.to_vec());
+        }
         let _sent = self.seal(who, &ready, &message, m);
     }
 

@@ -119,8 +119,8 @@ impl Manager {
         let owed = self.owed.values().map(|owed| owed.due_ms).min();
         let wanted = self.live.wanted.values().map(|(at, _)| *at).min();
         let again = self.live.read_back.first().copied();
-        let greeting =
-            self.device.as_ref().filter(|device| !device.row.hello.is_empty()).map(|_| now.saturating_add(1_000));
+        let greets = self.may_send(now) && self.device.as_ref().is_some_and(|device| !device.row.hello.is_empty());
+        let greeting = greets.then(|| self.live.greeted_ms.saturating_add(super::SECOND_MS));
         let soon = [owed, wanted, again, greeting, self.outbox_wake_at(now)].into_iter().flatten().min();
         Some(soon.unwrap_or(u64::MAX).min(now.saturating_add(TEND_MS * 5)).max(now.saturating_add(1)))
     }

@@ -66,6 +66,15 @@ pub fn judge(new: &Manifest, before: Option<&Manifest>) -> Vec<(DeviceId, Standi
     entries.iter().map(|(id, _)| (*id, standing(id))).collect()
 }
 
+impl DeviceEntry {
+    /// Whether this device has signed the entry, whatever that device is worth.
+    #[must_use]
+    pub fn is_signed_by(&self, account: &Ed25519Public, endorser: &DevicePublic) -> bool {
+        let text = text(account, &self.public, self.added_at_ms);
+        self.endorser == endorser.id() && endorser.dsk.verify(&text, &self.endorsement)
+    }
+}
+
 /// Whether the entry's endorser may vouch, and does.
 fn vouches(
     new: &Manifest,
