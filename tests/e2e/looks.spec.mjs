@@ -44,6 +44,9 @@ for (const [size, viewport] of Object.entries(WIDTHS)) {
     await ann.button('Restore account').click();
     await ann.page.getByRole('combobox', { name: 'Word 1', exact: true }).waitFor();
     await look('restore');
+    await ann.button('Link with another device').click();
+    await ann.page.getByRole('img', { name: 'Code of this device' }).waitFor();
+    await look('link-code');
     await ann.button('Back').click();
     await ann.button('Create account').click();
     await ann.textbox('Display name').waitFor();
@@ -67,6 +70,14 @@ for (const [size, viewport] of Object.entries(WIDTHS)) {
     await theirs.send('An answer to myself, then.');
     await chat.message('An answer to myself, then.').waitFor();
     await look('conversation');
+    await ann.page.getByRole('button', { name: 'Protection: Forward secret' }).click();
+    await look('protection');
+    await ann.button('Compare the safety number').click();
+    await ann.page.getByTestId('safety-number').waitFor();
+    await look('safety-number');
+    await ann.page.getByRole('dialog', { name: 'Safety number' }).getByRole('button', { name: 'Close' }).last().click();
+    await ann.page.getByRole('dialog', { name: 'Forward secret' }).getByRole('button', { name: 'Close' }).last().click();
+    await ann.dialog().waitFor({ state: 'detached' });
     await chat.menuOf(chat.messages.last());
     await look('message-menu');
     await ann.page.keyboard.press('Escape');
@@ -97,7 +108,7 @@ for (const [size, viewport] of Object.entries(WIDTHS)) {
     await ann.button('Block').click();
     await ann.dialog().getByRole('button', { name: 'Block' }).click();
     await ann.dialog().waitFor({ state: 'detached' });
-    for (const [fragment, screen] of [['#/new', 'new'], ['#/account', 'account'], ['#/settings', 'settings'], ['#/blocked', 'blocked'], ['#/gateways', 'gateways'], ['#/path', 'path'], ['#/phrase', 'phrase']]) {
+    for (const [fragment, screen] of [['#/new', 'new'], ['#/account', 'account'], ['#/settings', 'settings'], ['#/blocked', 'blocked'], ['#/devices', 'devices'], ['#/gateways', 'gateways'], ['#/path', 'path'], ['#/phrase', 'phrase']]) {
       await ann.go(fragment);
       await ann.dialog().waitFor();
       if (screen === 'path') await eventually('hops are shown', async () => (await ann.page.getByTestId('hop').count()) === 3);

@@ -1,6 +1,6 @@
-//! Test builds only (feature `tap`): every packet that gateway and nodes see, as JSON lines in a file.
+//! Test builds only (feature `tap`): every packet that gateway and nodes see, as JSON lines in a file; and nodes that lie.
 //!
-//! The shipped binary is built without this feature and has no code to record anything.
+//! The shipped binary is built without this feature and has no code to record anything, or to lie.
 
 use std::fs::File;
 use std::io;
@@ -9,6 +9,8 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use serde_json::json;
@@ -19,6 +21,7 @@ use zwiebel_proto::onion::OuterPacket;
 use crate::onion::Arrival;
 
 static FILE: OnceLock<Mutex<File>> = OnceLock::new();
+static HIDING: AtomicBool = AtomicBool::new(false);
 
 /// Starts recording into this file.
 ///
@@ -28,6 +31,17 @@ pub fn start(path: &Path) -> io::Result<()> {
     let file = File::options().create(true).append(true).open(path)?;
     drop(FILE.set(Mutex::new(file)));
     Ok(())
+}
+
+/// Nodes say of every public outbox that nothing is in it, as hostile ones would.
+pub fn hide_outboxes(on: bool) {
+    HIDING.store(on, Ordering::Relaxed);
+}
+
+/// Whether nodes deny what is in this namespace.
+#[must_use]
+pub fn hides(namespace: i16) -> bool {
+    namespace < 0 && HIDING.load(Ordering::Relaxed)
 }
 
 fn record(line: &Value) {

@@ -1,6 +1,9 @@
 // An open conversation.
 import { eventually } from '../lib/wait.mjs';
 
+// How far a message may be when it has come at least so far.
+const AT_LEAST = { sent: ['sent', 'delivered', 'read'], delivered: ['delivered', 'read'] };
+
 export class Conversation {
   constructor(person) {
     this.person = person;
@@ -25,9 +28,9 @@ export class Conversation {
     return bubble;
   }
 
-  // The state a message shows to its writer.
-  async reaches(text, states, patience) {
-    const wanted = [].concat(states);
+  // Waits until a message shows its writer that it came so far, or farther.
+  async reaches(text, state, patience) {
+    const wanted = AT_LEAST[state] ?? [state];
     await eventually(`“${text}” is ${wanted.join(' or ')}`, async () =>
       wanted.includes(await this.message(text).last().getAttribute('data-state')), patience);
   }

@@ -95,6 +95,38 @@ export class Person {
     this.id = await this.readId();
   }
 
+  // The devices of the account, as its list shows them.
+  async openDevices() {
+    await this.go('#/devices');
+    const sheet = this.page.getByRole('dialog', { name: 'Devices' });
+    await sheet.waitFor();
+    return sheet;
+  }
+
+  // The seven pictures of a device, as text.
+  async deviceCode() {
+    const code = this.page.getByTestId('device-code').last();
+    await code.waitFor();
+    return (await code.getByRole('listitem').allTextContents()).join(' ');
+  }
+
+  // Confirms a device of the same account that has just joined, and gives it the messages of the last days, or none.
+  async confirmDevice(other, { history = true } = {}) {
+    await this.page.getByTestId('devices-bar').getByRole('button', { name: 'Details' }).click();
+    await this.button('Is it mine?').click();
+    const here = await this.deviceCode();
+    await this.picture('confirm-device');
+    await other.openDevices();
+    assert.equal(await other.deviceCode(), here, 'both show the same pictures');
+    await other.picture('devices-unconfirmed');
+    await other.go('#/');
+    if (!history) await this.page.getByRole('radio', { name: 'Send it none' }).check();
+    await this.button('Same symbols, it is mine').click();
+    await this.page.getByTestId('devices-bar').waitFor({ state: 'detached' });
+    await this.go('#/');
+    await this.dialog().waitFor({ state: 'detached' });
+  }
+
   // Everything this device knows of the account is in the network.
   async synchronised(patience) {
     await this.go('#/settings');
@@ -107,7 +139,7 @@ export class Person {
   // Opens what there is to know and to change about a contact, lets `work` do so, and closes it.
   async inContact(id, work) {
     await this.open(id);
-    await this.button('Details').click();
+    await this.page.getByRole('main').getByRole('button', { name: 'Details', exact: true }).click();
     const sheet = this.dialog();
     await sheet.waitFor();
     await work(sheet);

@@ -39,7 +39,7 @@ impl<B: Behaviour> Driver<B> {
         private_folder(folder).map_err(BotError::Folder)?;
         let store = Store::open(&folder.join("bot.db"))?;
         // The gateway is on this machine: a bot belongs to a local network.
-        let config = Config { local_origin: true, forward_secrecy: false, device_name: "Bot" };
+        let config = Config { local_origin: true, forward_secrecy: true, device_name: "Bot" };
         let engine = Engine::boot(config, store.load()?, now(), &mut UnwrapErr(SysRng))?;
         Ok(Self {
             engine,

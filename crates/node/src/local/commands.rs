@@ -11,6 +11,9 @@ pub enum Command {
     Start(usize),
     /// Move all clocks, ms.
     Clock(i64),
+    /// All nodes deny what accounts publish, or stop doing so. For tests.
+    #[cfg(feature = "tap")]
+    Hide(bool),
     /// Say what runs.
     Status,
     /// End.
@@ -37,6 +40,8 @@ pub fn parse(line: &str) -> Result<Command, String> {
             duration(text).map(Command::Clock).ok_or_else(|| "clock needs a span like +25h, -3h, +15d".to_owned())
         }
         ("clock", None) => Err("clock needs a span like +25h, -3h, +15d".to_owned()),
+        #[cfg(feature = "tap")]
+        ("hide", Some(word @ ("on" | "off"))) => Ok(Command::Hide(word == "on")),
         ("status", None) => Ok(Command::Status),
         ("quit", None) => Ok(Command::Quit),
         _ => Err("known commands: stop N, start N, clock +25h, status, quit".to_owned()),
@@ -72,6 +77,11 @@ pub async fn run(network: &mut Network, command: Command) -> String {
             Err(error) => format!("error {error}"),
         },
         Command::Clock(by) => format!("ok clock offset {} ms", network.move_clock(by).await),
+        #[cfg(feature = "tap")]
+        Command::Hide(on) => {
+            crate::tap::hide_outboxes(on);
+            "ok".to_owned()
+        }
         Command::Status => network.status().await.to_string(),
         Command::Quit => "ok bye".to_owned(),
     }

@@ -44,6 +44,10 @@ pub(super) async fn retrieve_again(node: &Node, call: &RetrieveCall) -> Answer {
 }
 
 async fn page(node: &Node, call: &RetrieveCall) -> Answer {
+    #[cfg(feature = "tap")]
+    if crate::tap::hides(call.namespace) {
+        return Answer::ok(stamped(node, json!({ "messages": [], "more": false })));
+    }
     let account = call.account;
     let page = Page {
         namespace: call.namespace,

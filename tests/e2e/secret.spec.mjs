@@ -1,0 +1,405 @@
+// Forward secrecy: from the first message, on several devices, after a loss, and with those who do not have it.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { chromium } from './lib/env.mjs';
+import { SECOND, eventually, stays } from './lib/wait.mjs';
+import { LAUNCH, scene, world } from './lib/world.mjs';
+import { Person, acquaint } from './pages/person.mjs';
+
+const it = world({ tap: true });
+const MINUTE = 60 * SECOND;
+
+// The stores that nodes were asked for: whose swarm, and which namespace.
+async function stores() {
+  const lines = (await readFile(it.network.tapFile, 'utf8')).split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  const texts = lines.filter((line) => line.role === 'destination').map((line) => Buffer.from(line.opened_hex, 'hex').toString('latin1'));
+  return texts.flatMap((text) => {
+    const found = /"method"\s*:\s*"store"/.test(text) && /"pub[kK]ey"\s*:\s*"(05[0-9a-f]{64})"/.exec(text);
+    return found ? [{ to: found[1], namespace: Number(/"namespace"\s*:\s*(-?\d+)/.exec(text)?.[1] ?? 0) }] : [];
+  });
+}
+
+const badge = (person) => person.page.getByTestId('protection');
+
+async function isSecret(person) {
+  await person.page.getByRole('button', { name: 'Protection: Forward secret' }).waitFor();
+}
+
+// Alice with two devices, both confirmed, and Bob, who knows her.
+async function twoDevices({ person, people }) {
+  const [one, bob] = await people('Alice', 'Bob');
+  await acquaint(one, bob);
+  await one.go('#/');
+  await one.synchronised();
+  const two = await person('Alice-2');
+  await two.restore(await one.readPhrase());
+  await two.row(bob.id).waitFor();
+  await one.confirmDevice(two);
+  return [one, two, bob];
+}
+
+scene(it, test, 'two people are protected from the first message, and it is said in plain words', async ({ people }) => {
+  const [alice, bob] = await people('Alice', 'Bob');
+  const mine = await alice.open(bob.id);
+  await mine.send('May I?');
+  await mine.reaches('May I?', 'sent');
+  const theirs = await bob.openRequest(alice.id);
+  await theirs.message('May I?').waitFor();
+  await bob.button('Accept').click();
+  await theirs.send('Yes.');
+  await mine.message('Yes.').waitFor();
+  for (const person of [alice, bob]) await isSecret(person);
+  await alice.page.locator('.chat-head').getByText('Forward secret', { exact: true }).waitFor();
+
+  await badge(alice).click();
+  const words = alice.page.getByRole('dialog', { name: 'Forward secret' });
+  await words.getByText(/a key of its own that is deleted after use/).waitFor();
+  await words.getByRole('button', { name: 'Close' }).last().click();
+  await words.waitFor({ state: 'detached' });
+
+  await mine.reaches('May I?', 'delivered', MINUTE);
+  await theirs.reaches('Yes.', 'delivered', MINUTE);
+  const all = await stores();
+  for (const person of [alice, bob]) {
+    assert.ok(all.some(({ to, namespace }) => to === person.id && namespace === 6000), 'something came forward secretly');
+    assert.ok(!all.some(({ to, namespace }) => to === person.id && namespace === 0), 'nothing came without it');
+  }
+}, 150_000);
+
+scene(it, test, 'the safety number is the same on both sides, and verifying is shown', async ({ people }) => {
+  const [alice, bob] = await people('Alice', 'Bob');
+  await acquaint(alice, bob);
+  const numbers = [];
+  for (const person of [alice, bob]) {
+    await isSecret(person);
+    await badge(person).click();
+    await person.button('Compare the safety number').click();
+    numbers.push((await person.page.getByTestId('safety-number').textContent()).trim());
+  }
+  assert.match(numbers[0], /^(\d{5}\s+){11}\d{5}$/);
+  assert.equal(numbers[0], numbers[1]);
+  await alice.button('They are the same').click();
+  await alice.page.getByRole('button', { name: 'Protection: Forward secret, verified' }).waitFor({ state: 'attached' });
+});
+
+scene(it, test, 'a second device is confirmed by its pictures, and both receive', async (cast) => {
+  const [one, two, bob] = await twoDevices(cast);
+  const [first, second] = [await one.open(bob.id), await two.open(bob.id)];
+  await second.message('Hello from Alice').waitFor();
+  const theirs = bob.conversation();
+  await theirs.send('To both of you');
+  for (const chat of [first, second]) await chat.message('To both of you').waitFor();
+  await second.send('From the second');
+  await theirs.message('From the second').waitFor();
+  await first.message('From the second').waitFor();
+  await first.send('From the first');
+  await second.message('From the first').waitFor();
+  for (const chat of [first, second, theirs]) assert.equal(await chat.countOf('To both of you'), 1);
+}, 240_000);
+
+scene(it, test, 'a device is linked by its code, without words and without a question', async ({ person, people }) => {
+  const [one, bob] = await people('Alice', 'Bob');
+  await acquaint(one, bob);
+  await one.go('#/');
+  await one.synchronised();
+  const two = await person('Alice-2');
+  await two.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await two.button('Restore account').click();
+  await two.button('Link with another device').click();
+  await two.page.getByRole('img', { name: 'Code of this device' }).waitFor();
+  await two.button('Copy as text').click();
+  await two.page.getByText('Code copied').first().waitFor();
+  const code = await two.page.evaluate(() => navigator.clipboard.readText());
+
+  await one.openDevices();
+  await one.button('Add a device').click();
+  const add = one.page.getByRole('dialog', { name: 'Add a device' });
+  await add.getByRole('textbox').fill('zrl1');
+  await add.getByRole('button', { name: 'Continue' }).click();
+  await add.getByText('This is not the code of a new device.').waitFor();
+  await add.getByRole('textbox').fill(code);
+  await add.getByRole('button', { name: 'Continue' }).click();
+  await one.button('Link this device').click();
+  await two.atHome();
+  assert.equal(await two.readId(), one.id);
+  const sheet = await one.openDevices();
+  await eventually('two devices, and none in doubt', async () =>
+    (await sheet.getByTestId('device').count()) === 2 && (await sheet.getByRole('button', { name: 'Is it mine?' }).count()) === 0, MINUTE);
+  await (await two.open(bob.id)).message('Hello from Alice').waitFor();
+  await two.conversation().send('From the linked one');
+  await bob.conversation().message('From the linked one').waitFor();
+}, 240_000);
+
+scene(it, test, 'a removed device receives nothing more, keeps its messages, and says why', async (cast) => {
+  const [one, two, bob] = await twoDevices(cast);
+  const theirs = bob.conversation();
+  await theirs.send('Before');
+  await (await two.open(bob.id)).message('Before').waitFor();
+  const sheet = await one.openDevices();
+  assert.equal(await sheet.getByTestId('device').count(), 2);
+  await sheet.getByRole('button', { name: /^Remove / }).click();
+  await one.page.getByRole('dialog', { name: /^Remove/ }).getByRole('button', { name: 'Remove', exact: true }).click();
+  await eventually('one device is left', async () => (await sheet.getByTestId('device').count()) === 1);
+  const first = await one.open(bob.id);
+  await first.send('The other one is gone');
+  await theirs.message('The other one is gone').waitFor();
+  await two.page.getByTestId('devices-bar').getByText(/removed this one/).waitFor({ timeout: 2 * MINUTE });
+  await theirs.send('Only for the first');
+  await first.message('Only for the first').waitFor();
+  const second = two.conversation();
+  await second.message('Before').waitFor();
+  await stays('the removed device does not have it', async () => (await second.countOf('Only for the first')) === 0, 5 * SECOND);
+}, 300_000);
+
+scene(it, test, 'the words bring back what had reached no device, and the contact is told', async ({ person, people }) => {
+  const [alice, bob] = await people('Alice', 'Bob');
+  await acquaint(alice, bob);
+  await alice.go('#/');
+  await alice.synchronised();
+  const phrase = await alice.readPhrase();
+  await alice.page.close();
+  const theirs = bob.conversation();
+  await theirs.send('Are you there?');
+  await theirs.reaches('Are you there?', 'sent');
+
+  const again = await person('Alice-again');
+  await again.restore(phrase);
+  const chat = await again.open(bob.id);
+  await bob.page.getByTestId('notices').getByText(/new device that none of the known ones vouches for/).waitFor({ timeout: 2 * MINUTE });
+  // Somebody else might have the words: what was written before waits a day, or for Bob's word.
+  assert.equal(await chat.countOf('Are you there?'), 0);
+  await theirs.send('Written for the new device, too');
+  await chat.message('Written for the new device, too').waitFor();
+  assert.equal(await chat.countOf('Are you there?'), 0);
+  await bob.button('Trust the new device').click();
+  await chat.message('Are you there?').waitFor();
+  await chat.send('Here I am');
+  await theirs.message('Here I am').waitFor();
+  assert.equal(await chat.countOf('Are you there?'), 1);
+}, 300_000);
+
+scene(it, test, 'somebody without it is “Standard”, until they have it', async ({ person, people }) => {
+  // An account as another app made it: nothing is published for it.
+  const filled = await promisify(execFile)(process.env.FILL_SWARM_BIN, [it.network.url, 0, 0, 1]);
+  const [alice] = await people('Alice');
+  const vera = await person('Vera');
+  await vera.restore(filled.stdout.trim());
+  await vera.page.getByTestId('devices-bar').getByText(/Forward secrecy is off/).waitFor();
+
+  const mine = await alice.open(vera.id);
+  await mine.send('Plain hello');
+  await mine.reaches('Plain hello', 'sent');
+  const hers = await vera.openRequest(alice.id);
+  await hers.message('Plain hello').waitFor();
+  await vera.button('Accept').click();
+  await hers.send('Plain answer');
+  await mine.message('Plain answer').waitFor();
+  for (const person of [alice, vera]) await person.page.getByRole('button', { name: 'Protection: Standard' }).waitFor();
+  await badge(alice).click();
+  await alice.page.getByRole('dialog', { name: 'Standard' }).getByText(/They are not forward secret/).waitFor();
+  await alice.page.getByRole('dialog', { name: 'Standard' }).getByRole('button', { name: 'Close' }).last().click();
+
+  const sheet = await vera.openDevices();
+  await vera.button('No other app uses this account').click();
+  await sheet.getByTestId('device').waitFor();
+  const again = await vera.open(alice.id);
+  await again.send('Now with keys');
+  await mine.message('Now with keys').waitFor();
+  await mine.send('So have I');
+  await again.message('So have I').waitFor();
+  for (const person of [alice, vera]) await isSecret(person);
+}, 240_000);
+
+scene(it, test, 'nodes that hide what is published talk nobody down', async ({ people }) => {
+  const [alice, bob] = await people('Alice', 'Bob');
+  const [mine, theirs] = await acquaint(alice, bob);
+  for (const person of [alice, bob]) await isSecret(person);
+  const plain = async (...whom) => (await stores()).filter(({ to, namespace }) => namespace === 0 && whom.some(({ id }) => id === to)).length;
+  const before = await plain(alice, bob);
+  await it.network.command('hide on');
+  try {
+    await it.network.command('clock +26h'); // what is known of the lists is too old now
+    await mine.send('Still closed');
+    await theirs.message('Still closed').waitFor({ timeout: MINUTE });
+    await theirs.send('Here, too');
+    await mine.message('Here, too').waitFor();
+    for (const person of [alice, bob]) await isSecret(person);
+    assert.equal(await plain(alice, bob), before, 'nothing went out without it');
+
+    // Whoever is not known yet cannot be found; but one message is enough to know that there is something to find.
+    const [carol] = await people('Carol');
+    const hers = await carol.open(bob.id);
+    await hers.send('Hello, Bob');
+    const his = await bob.openRequest(carol.id);
+    await his.message('Hello, Bob').waitFor();
+    await bob.button('Accept').click();
+    const sofar = await plain(carol);
+    await his.send('Only with keys');
+    await bob.page.getByRole('button', { name: 'Protection: Forward secret from now on' }).waitFor();
+    await stays('it waits', async () => (await hers.countOf('Only with keys')) === 0, 5 * SECOND);
+    assert.equal(await plain(carol), sofar, 'it does not go out without keys');
+    await it.network.command('hide off');
+    await it.network.command('clock +62m');
+    await hers.message('Only with keys').waitFor({ timeout: 3 * MINUTE });
+    assert.equal(await plain(carol), sofar);
+  } finally {
+    await it.network.command('hide off');
+  }
+}, 420_000);
+
+scene(it, test, 'both write first at the same moment', async ({ people }) => {
+  const [alice, bob] = await people('Alice', 'Bob');
+  const [mine, theirs] = [await alice.open(bob.id), await bob.open(alice.id)];
+  await Promise.all([mine.send('From Alice'), theirs.send('From Bob')]);
+  await mine.message('From Bob').waitFor();
+  await theirs.message('From Alice').waitFor();
+  for (const n of [1, 2, 3]) {
+    await mine.send(`a${n}`);
+    await theirs.message(`a${n}`).waitFor();
+    await theirs.send(`b${n}`);
+    await mine.message(`b${n}`).waitFor();
+  }
+  for (const person of [alice, bob]) await isSecret(person);
+  for (const chat of [mine, theirs]) assert.equal((await chat.texts()).length, 8, 'everything once');
+}, 180_000);
+
+scene(it, test, 'two hundred messages arrive once, though a fifth of the requests is lost', async ({ people }) => {
+  const [alice, bob] = await people('Alice', 'Bob');
+  const [mine, theirs] = await acquaint(alice, bob);
+  let turn = 0;
+  for (const person of [alice, bob]) {
+    person.expect(/Failed to load resource|net::ERR_|fetch/i);
+    await person.context.route('**/gw/v1/onion/**', (route) => {
+      turn += 1;
+      return turn % 5 === 0 ? route.abort('connectionreset') : route.continue();
+    });
+  }
+  for (let n = 0; n < 100; n += 1) await Promise.all([mine.send(`a${n}`), theirs.send(`b${n}`)]);
+  const wanted = Array.from({ length: 100 }, (_, n) => n);
+  for (const [chat, prefix] of [[theirs, 'a'], [mine, 'b']]) {
+    await eventually(`all of ${prefix} are there`, async () => {
+      await chat.timeline.evaluate((list) => list.parentElement.parentElement.scrollTo(0, -1e6));
+      const texts = await chat.texts();
+      return wanted.every((n) => texts.filter((text) => text === `${prefix}${n}`).length === 1);
+    }, 4 * MINUTE);
+  }
+  for (const person of [alice, bob]) await isSecret(person);
+}, 420_000);
+
+scene(it, test, 'a profile copied and put back is noticed, and heals', async ({ people }) => {
+  const [bob] = await people('Bob');
+  const folder = await mkdtemp(join(tmpdir(), 'zwiebel-profile-'));
+  const [profile, copy] = [join(folder, 'profile'), join(folder, 'copy')];
+  let alice;
+  const start = async () => {
+    const context = await chromium.launchPersistentContext(profile, { ...LAUNCH, locale: 'en-GB', viewport: { width: 1000, height: 740 } });
+    alice = new Person('Alice', context, it.network.url);
+    await alice.openTab();
+  };
+  try {
+    await start();
+    await alice.createAccount();
+    await acquaint(alice, bob);
+    await alice.page.waitForFunction(() => document.visibilityState === 'visible');
+    await alice.context.close();
+    await cp(profile, copy, { recursive: true });
+    // Long enough for a start that counts. The first one learns what time it is.
+    await it.network.command('clock +15m');
+    await start();
+    await (await alice.open(bob.id)).send('The first after a while');
+    await bob.conversation().message('The first after a while').waitFor({ timeout: MINUTE });
+    await alice.context.close();
+    await start();
+    const before = await alice.open(bob.id);
+    await before.send('Not in the copy');
+    await bob.conversation().message('Not in the copy').waitFor({ timeout: MINUTE });
+    await bob.conversation().send('Nor is this');
+    await before.message('Nor is this').waitFor();
+    await alice.context.close();
+
+    await rm(profile, { recursive: true });
+    await cp(copy, profile, { recursive: true });
+    await start();
+    const after = await alice.open(bob.id);
+    await after.send('After the copy was put back');
+    await bob.conversation().message('After the copy was put back').waitFor({ timeout: 2 * MINUTE });
+    await bob.conversation().send('Still readable');
+    await after.message('Still readable').waitFor({ timeout: MINUTE });
+    await bob.page.getByTestId('notices').getByText('Alice added a device.').waitFor({ timeout: 2 * MINUTE });
+    const sheet = await alice.openDevices();
+    assert.equal(await sheet.getByTestId('device').count(), 1, 'the old keys are out');
+    assert.deepEqual(alice.complaints(), []);
+  } catch (error) {
+    await alice?.picture('failed-copied-profile').catch(() => {});
+    throw error;
+  } finally {
+    await alice?.context.close().catch(() => {});
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 300_000);
+
+scene(it, test, 'a tab killed at any moment of sending or receiving loses and doubles nothing', async ({ people }) => {
+  const [alice, bob] = await people('Alice', 'Bob');
+  await acquaint(alice, bob);
+  const theirs = bob.conversation();
+  // The longer the tab lives, the farther it came: before the commit, after it, after the store, after its answer.
+  for (const life of [0, 15, 40, 90, 200, 450, 1_000]) {
+    const mine = await alice.open(bob.id);
+    await mine.composer.fill(`killed after ${life}`);
+    await mine.sendButton.click();
+    await theirs.send(`meanwhile ${life}`);
+    await pause(life);
+    await alice.page.close({ runBeforeUnload: false });
+    await alice.openTab(`#/c/${bob.id}`);
+    const again = alice.conversation();
+    await again.message(`meanwhile ${life}`).waitFor();
+    // Either it was written down, or it is still in the composer.
+    if ((await again.countOf(`killed after ${life}`)) === 0) await again.send(`killed after ${life}`);
+    await theirs.message(`killed after ${life}`).waitFor();
+    await again.reaches(`killed after ${life}`, 'sent');
+  }
+  for (const chat of [alice.conversation(), theirs]) {
+    const texts = await chat.texts();
+    assert.equal(new Set(texts).size, texts.length, 'nothing is there twice');
+  }
+  await isSecret(alice);
+}, 300_000);
+
+scene(it, test, 'a thousand waiting messages are read, kept and shown within three seconds', async ({ people }) => {
+  const waiting = 1_000;
+  const [alice, bob] = await people('Alice', 'Bob');
+  const [mine] = await acquaint(alice, bob);
+  await bob.go('#/');
+  await bob.synchronised();
+  await bob.page.close();
+  // Written as fast as the composer takes them.
+  await mine.composer.evaluate(async (field, count) => {
+    const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set;
+    for (let n = 0; n < count; n += 1) {
+      set.call(field, `waiting ${n}`);
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+      await new Promise((done) => setTimeout(done));
+      field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
+      await new Promise((done) => setTimeout(done));
+    }
+  }, waiting);
+  await mine.reaches(`waiting ${waiting - 1}`, 'sent', 6 * MINUTE);
+
+  const page = await bob.context.newPage();
+  bob.page = page;
+  let first;
+  page.on('response', (response) => { if (response.url().includes('/gw/v1/onion/')) first ??= performance.now(); });
+  const started = performance.now();
+  await page.goto(bob.url);
+  await eventually('all are counted', async () => /1000 unread messages/.test(await bob.row(alice.id).textContent()), MINUTE);
+  const all = performance.now();
+  console.log(`  ${waiting} messages: ${Math.round(all - started)} ms after opening the page, ${Math.round(all - first)} ms after the first answer of a node`);
+  await (await bob.open(alice.id)).message(`waiting ${waiting - 1}`).waitFor();
+  assert.ok(all - first <= 3 * SECOND, `${Math.round(all - first)} ms`);
+}, 600_000);
