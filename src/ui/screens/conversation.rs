@@ -122,7 +122,7 @@ fn StateLine(app: App, with: AccountId, request: Memo<bool>) -> AnyView {
                 t(K::StateLineRequest).into_any()
             } else {
                 let now = protection.get();
-                view! { <span class="state-line" class:secret=protection::is_secret(now)>{protection::sign(now)}{t(protection::word(now))}</span> }.into_any()
+                view! { <span class:secret=protection::is_secret(now)>{t(protection::word(now))}</span> }.into_any()
             }}</span>
             {move || (set.get() != Expiry::Off).then(|| {
                 let (_, seconds) = vm::expiry::parts(set.get());
