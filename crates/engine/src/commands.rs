@@ -285,14 +285,15 @@ impl Engine {
         if contact.approved || self.model.own_id() == Some(who) {
             return Ok(());
         }
-        if contact.approved_me {
+        let wrote_first = contact.approved_me;
+        contact.approved = true;
+        self.model.put_contact(&mut self.out, who, contact);
+        if wrote_first {
             let sent_ms = self.stamp(cx);
             let profile = Some(self.own_profile());
             let content = Content::new(sent_ms, Payload::RequestResponse { approved: true, profile });
             self.queue(cx, &Draft { to: who, what: Outgoing::Control, content, sync: None })?;
         }
-        contact.approved = true;
-        self.model.put_contact(&mut self.out, who, contact);
         Ok(())
     }
 

@@ -194,8 +194,8 @@ impl Engine {
         let (hint, data) = (opened.content.hint, matches!(opened.content.body, Payload::Data(_)));
         let approved = self.model.contact(&from).approved;
         self.with_zr1(cx, |manager, m| {
-            if let Some(hint) = hint.filter(|_| approved) {
-                manager.hinted(from, &hint, m.now_ms);
+            if let Some(hint) = hint {
+                manager.hinted(from, &hint, approved, m.now_ms);
             }
             if data {
                 manager.v1_came(from, m.now_ms);

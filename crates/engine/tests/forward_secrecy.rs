@@ -283,17 +283,20 @@ fn a_hidden_outbox_at_first_contact_is_found_by_the_hint() {
     world.command(bob, Command::OpenConversation { with: alice_id });
     send_and_arrive(&mut world, alice, bob, bob_id, "hello");
     assert_eq!(protection(&world, alice, &bob_id), Protection::Standard);
-    send_and_arrive(&mut world, bob, alice, alice_id, "hello you");
-    assert_eq!(protection(&world, alice, &bob_id), Protection::Waiting, "the hint was in the message");
-    send(&mut world, alice, bob_id, "only with keys");
+    world.run_for(3_000);
+    let before = in_the_clear(&world, &alice_id); // her own copy
+    send(&mut world, bob, alice_id, "only with keys");
     world.run_for(MINUTE_MS);
-    assert!(with_prefix(&world, bob, "only").is_empty());
+    assert_eq!(protection(&world, bob, &alice_id), Protection::Waiting, "the hint was in the request");
+    assert!(with_prefix(&world, alice, "only").is_empty());
+    assert_eq!(in_the_clear(&world, &alice_id), before);
     world.net.hidden_outboxes = false;
     world.now += 62 * MINUTE_MS;
-    let arrived = world.run_until(5 * MINUTE_MS, |w| with_prefix(w, bob, "only").len() == 1);
+    let arrived = world.run_until(5 * MINUTE_MS, |w| with_prefix(w, alice, "only").len() == 1);
     assert!(arrived.is_some());
-    let answered = world.run_until(MINUTE_MS, |w| protection(w, alice, &bob_id) == SECRET);
+    let answered = world.run_until(MINUTE_MS, |w| protection(w, bob, &alice_id) == SECRET);
     assert!(answered.is_some(), "an acknowledgement is an answer");
+    assert_eq!(in_the_clear(&world, &alice_id), before);
 }
 
 #[test]

@@ -111,7 +111,7 @@ proptest! {
         if confirmed {
             delivers(&mut sim, 0);
         } else {
-            sim.act(0, |manager, m| manager.hinted(bob, &ManifestHint { seq: 1, hash: [0; 16] }, m.now_ms));
+            sim.act(0, |manager, m| manager.hinted(bob, &ManifestHint { seq: 1, hash: [0; 16] }, true, m.now_ms));
         }
         for (which, hours) in answers {
             sim.now_ms += hours * HOUR_MS;
@@ -125,7 +125,7 @@ proptest! {
             };
             answer.bundles = if which % 2 == 0 { vec![] } else { vec![vec![which; 1_428]] };
             sim.act(0, |manager, m| {
-                manager.hinted(bob, &ManifestHint { seq: 1, hash: [0; 16] }, m.now_ms);
+                manager.hinted(bob, &ManifestHint { seq: 1, hash: [0; 16] }, true, m.now_ms);
                 manager.fetched(bob, answer, m);
             });
             let tier = sim.act(0, |manager, m| manager.tier(bob, m.now_ms));

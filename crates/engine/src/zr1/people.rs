@@ -371,20 +371,30 @@ impl Manager {
         self.want(owner, at, 2);
     }
 
-    /// A v1 message, a contact link or a code named a list (3.5): nodes that hide it cannot keep us on v1.
-    pub fn hinted(&mut self, who: AccountId, hint: &ManifestHint, now: u64) {
+    /// A v1 message, a contact link or a code named a list (3.5): nodes that hide it cannot keep us on v1. What somebody names who
+    /// is no contact counts when they have become one: nobody is asked about strangers.
+    pub fn hinted(&mut self, who: AccountId, hint: &ManifestHint, contact: bool, now: u64) {
         if self.is_own(&who) || !self.is_on() {
             return;
         }
         let seq = hint.seq;
-        let standing = self.person(&who).map_or(Standing::Unknown, |person| person.row.standing);
-        if standing == Standing::Unknown {
+        if self.person(&who).is_none_or(|person| person.row.hinted_seq < seq) {
             self.change_person(who, |row| row.hinted_seq = seq);
+        }
+        if contact {
+            self.follow_named(who, now);
+        }
+    }
+
+    /// Looks for a list that a contact has named and nobody has shown yet; from now on it is waited for.
+    fn follow_named(&mut self, who: AccountId, now: u64) {
+        let Some(row) = self.person(&who).map(|person| &person.row).filter(|row| row.seq < row.hinted_seq) else {
+            return;
+        };
+        if row.standing == Standing::Unknown {
             self.set_standing(who, Standing::Pending, now);
         }
-        if self.person(&who).is_none_or(|person| person.row.seq < seq) {
-            self.want(who, now, 3);
-        }
+        self.want(who, now, 3);
     }
 
     /// What we say of our own list in v1 messages and links.
@@ -406,6 +416,10 @@ impl Manager {
         }
         if self.is_on() {
             self.refresh(to, now);
+            if self.is_approved(&to) && self.person(&to).is_some_and(|person| person.row.standing == Standing::Unknown)
+            {
+                self.follow_named(to, now);
+            }
         }
         match self.person(&to).map_or(Standing::Unknown, |person| person.row.standing) {
             Standing::Unknown | Standing::GivenUp => Tier::V1,
