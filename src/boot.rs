@@ -8,11 +8,9 @@ use std::rc::Rc;
 
 use zwiebel_engine::input::Command;
 use zwiebel_engine::view::ViewEvent;
-use zwiebel_proto::account_id::AccountId;
 
 use crate::platform;
 use crate::platform::channel::Port;
-use crate::platform::notify;
 use crate::platform::panic;
 use crate::platform::persist;
 use crate::platform::service_worker;
@@ -124,7 +122,7 @@ impl Page {
             FromWorker::Event(event) => self.show(event),
             FromWorker::LockBusy | FromWorker::LockLost => self.app.status(PageStatus::OtherTab),
             FromWorker::Failed(failure) => self.app.status(PageStatus::Failed(failure)),
-            FromWorker::Notify { with } if self.app.wants_notifications() => tell(with),
+            FromWorker::Notify { with } if self.app.wants_notifications() => self.app.tell(with),
             FromWorker::Notify { .. } => {}
             FromWorker::Crashed => self.app.status(PageStatus::Crashed),
         }
@@ -157,9 +155,4 @@ impl Page {
         let page = Rc::clone(self);
         platform::spawn(service_worker::register(move || page.app.status(PageStatus::UpdateReady)));
     }
-}
-
-/// Says that a message came, in a system notification, if the page is not in front. It says no more than that.
-fn tell(with: AccountId) {
-    notify::show(notify::new_message_text(), move || notify::go_to(&format!("#/c/{with}")));
 }

@@ -15,6 +15,10 @@ use leptos::prelude::*;
 use crate::boot::Link;
 use crate::boot::PageStatus;
 use crate::boot::StartFailure;
+use crate::i18n::K;
+use crate::i18n::t;
+use crate::platform::notify;
+use crate::vm::AccountId;
 use crate::vm::App;
 use crate::vm::Onboarding;
 use crate::vm::RestoreStage;
@@ -51,6 +55,17 @@ impl AppHandle {
     #[must_use]
     pub fn wants_notifications(&self) -> bool {
         self.app.prefs.notify.get_untracked()
+    }
+
+    /// Says in a system notification that a message came, or (`with` ourselves) that something happened to our devices, if the page
+    /// is not in front. It says no more than that.
+    pub fn tell(&self, with: AccountId) {
+        let (text, to) = if untrack(|| self.app.is_self(&with)) {
+            (t(K::OwnNoticeBar), Route::Devices)
+        } else {
+            (notify::new_message_text(), Route::Chat(with))
+        };
+        notify::show(text, move || location::go(&to));
     }
 }
 
@@ -98,7 +113,7 @@ enum Stage {
     OtherTab,
     Failed(StartFailure),
     Crashed,
-    Landing(crate::vm::AccountId),
+    Landing(AccountId),
     BadLink,
     Welcome,
     Name,

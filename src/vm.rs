@@ -93,6 +93,8 @@ pub struct App {
     pub toasts: RwSignal<Vec<Toast>>,
     toast_count: RwSignal<u32>,
     pub route: RwSignal<Route>,
+    /// Whose link was followed, and what it had beside the id, until the engine knows.
+    link_hint: RwSignal<Option<(AccountId, String)>>,
     /// The screen under dialogs: home, requests or a conversation.
     pub base: RwSignal<Route>,
     /// The contact sheet of the open conversation is shown.
@@ -135,6 +137,7 @@ impl App {
             toasts: RwSignal::new(Vec::new()),
             toast_count: RwSignal::new(0),
             route: RwSignal::new(Route::Home),
+            link_hint: RwSignal::new(None),
             base: RwSignal::new(Route::Home),
             details: RwSignal::new(false),
             prefs: Prefs::new(),
@@ -305,6 +308,15 @@ impl App {
         self.open_routed();
     }
 
+    /// Follows the address bar, and what a link has beside the id.
+    pub fn follow(&self, fragment: &str) {
+        let route = Route::parse(fragment);
+        if let (Route::Chat(who), Some(hint)) = (&route, text::id::link_hint(fragment)) {
+            self.link_hint.set(Some((*who, hint.to_owned())));
+        }
+        self.set_route(route);
+    }
+
     /// Opens the conversation the address names, or closes the one that it no longer names.
     fn open_routed(&self) {
         if !self.ready.get_untracked() || self.account.with_untracked(Option::is_none) {
@@ -314,6 +326,10 @@ impl App {
         match self.base.get_untracked() {
             Route::Chat(with) if open != Some(with) => {
                 self.timeline.open(with);
+                if let Some((who, hint)) = self.link_hint.get_untracked().filter(|(who, _)| *who == with) {
+                    self.link_hint.set(None);
+                    self.send(Command::FollowLink { who, hint });
+                }
                 self.send(Command::OpenConversation { with });
                 if self.conversations.marked_unread(&with) {
                     self.send(Command::MarkUnread { with, unread: false });

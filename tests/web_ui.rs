@@ -39,6 +39,9 @@ const ALICE: &str = "05d2ad010eeb72d72e561d9de7bd7b6989af77dcabffa03a5111a6c859a
 const BOB: &str = "05aa654f00fc39fc69fd0db829410ca38177d7732a8d2f0934ab3872ac56d5aa74";
 const GERMAN: &str = include_str!("../public/locales/de.json");
 
+/// As long as hints are.
+const HINT: &str = "AbCd-_0123456789abcdefg";
+
 fn alice() -> AccountId {
     AccountId::parse(ALICE).unwrap()
 }
@@ -58,6 +61,8 @@ fn message(sent_ms: u64, outgoing: bool) -> MessageView {
         reactions: Vec::new(),
         state: None,
         expires: None,
+        open: false,
+        waits: false,
     }
 }
 
@@ -140,9 +145,23 @@ fn links_are_forgiving_but_never_open_a_wrong_conversation() {
 fn a_recipient_may_be_an_id_or_a_link_with_white_space() {
     let spaced = text::id::groups(BOB).join(" ");
     assert_eq!(text::id::parse_recipient(&spaced).unwrap(), bob());
-    assert_eq!(text::id::parse_recipient(&text::id::invite_link("https://example.org", &bob())).unwrap(), bob());
+    assert_eq!(text::id::parse_recipient(&text::id::invite_link("https://example.org", &bob(), "")).unwrap(), bob());
+    let link = text::id::invite_link("https://example.org", &bob(), HINT);
+    assert_eq!(text::id::parse_recipient(&link).unwrap(), bob());
+    assert_eq!(link.len(), text::id::invite_link("https://example.org", &bob(), "").len() + 1 + HINT.len());
     assert!(text::id::parse_recipient(&"05".repeat(600_000)).is_err());
     assert!(text::id::parse_recipient(&"ü".repeat(400)).is_err());
+}
+
+#[wasm_bindgen_test]
+fn a_hint_in_a_link_is_what_stands_behind_the_question_mark() {
+    let link = text::id::invite_link("https://example.org", &bob(), HINT);
+    for text in [link.clone(), format!("{BOB}?{HINT}"), format!("#/c/{BOB}?{HINT}&utm=1"), format!(" {link}\n")] {
+        assert_eq!(text::id::link_hint(&text), Some(HINT), "{text}");
+    }
+    for text in [BOB, "", "?", "?utm_source=mail", &format!("#/c/{BOB}?{}", "A".repeat(400)), &format!("{BOB}?ü")] {
+        assert_eq!(text::id::link_hint(text), None, "{text}");
+    }
 }
 
 #[wasm_bindgen_test]

@@ -49,10 +49,3 @@ pub fn new_message_text() -> &'static str {
         .unwrap_or_default();
     if lang.starts_with("de") { "Neue Nachricht" } else { "New message" }
 }
-
-/// Moves the page to a screen.
-pub fn go_to(fragment: &str) {
-    if let Some(window) = web_sys::window() {
-        let _ = window.location().set_hash(fragment);
-    }
-}

@@ -19,10 +19,25 @@ pub fn groups(text: &str) -> Vec<String> {
     digits.chunks(4).map(|group| group.iter().collect()).collect()
 }
 
-/// The link that opens a conversation with this id. The id is in the fragment, which no server sees.
+/// The link that opens a conversation with this id. The id is in the fragment, which no server sees. `hint`: what the engine wants
+/// beside it; may be empty.
 #[must_use]
-pub fn invite_link(origin: &str, id: &AccountId) -> String {
-    format!("{origin}/#/c/{id}")
+pub fn invite_link(origin: &str, id: &AccountId, hint: &str) -> String {
+    format!("{origin}/#/c/{}", with_hint(id, hint))
+}
+
+/// An id with what the engine wants beside it in links and codes.
+#[must_use]
+pub fn with_hint(id: &AccountId, hint: &str) -> String {
+    if hint.is_empty() { id.to_string() } else { format!("{id}?{hint}") }
+}
+
+/// What stands beside the id in a link or a code, if it may be a hint of the engine.
+#[must_use]
+pub fn link_hint(text: &str) -> Option<&str> {
+    let hint = text.split_once('?')?.1.split(['&', '/', '#']).next()?.trim();
+    let plain = hint.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    (plain && (20..=32).contains(&hint.len())).then_some(hint)
 }
 
 /// What somebody typed, pasted or scanned: an Account ID (white space anywhere is forgiven) or an invite link.

@@ -101,6 +101,8 @@ impl Engine {
             Command::Decide { who, give_up } => {
                 self.secrecy_command(cx, Some(who), |manager, m| manager.decide(who, give_up, m.now_ms));
             }
+            Command::SendOpenly { message } => self.send_openly(cx, message)?,
+            Command::FollowLink { who, hint } => self.follow_link(cx, who, &hint),
             Command::ShowSafetyNumber { with } => self.show_safety_number(with),
             Command::DismissNotices { with } => {
                 self.secrecy_command(cx, Some(with), |manager, _| manager.dismiss_notices(&with));

@@ -99,6 +99,8 @@ pub(crate) struct Live {
     pub(crate) renew: Renewing,
     pub(crate) reading: Reading,
     pub(crate) linking: Linking,
+    /// How many messages of the open conversation are shown as waiting for keys.
+    pub(crate) waits_shown: usize,
     /// When the next message disappears (engine time), as far as known.
     pub(crate) vanish_at: Option<u64>,
 }
@@ -339,6 +341,7 @@ mod tests {
                 state: None,
                 hash: Some("h".repeat(43)),
                 expires: None,
+                open: false,
             };
             rows.push(put(Table::Message, message_bytes(&id), &message));
         }

@@ -133,7 +133,8 @@ impl Engine {
         }
         let unread = unread && !outgoing && id.sent_ms > self.last_read_ms(&with);
         let state = outgoing.then_some(state.unwrap_or(SendState::Sent));
-        let row = MessageRow { with, body, quote, reactions, deleted, unread, state, hash: None, expires: None };
+        let row =
+            MessageRow { with, body, quote, reactions, deleted, unread, state, hash: None, expires: None, open: false };
         let unsent = self.add_with_orphans(id, row);
         (!unsent).then_some(with)
     }

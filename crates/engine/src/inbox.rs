@@ -61,8 +61,11 @@ impl Engine {
             match envelope::open_message(account, &message.data) {
                 Ok(opened) => {
                     new = new.saturating_add(1);
-                    self.v1_arrived(cx, &opened);
-                    self.file(cx, opened, hash, message.expiration);
+                    let id = MessageId { sent_ms: opened.sent_ms, author: opened.sender };
+                    let marked = self.v1_arrived(cx, &opened);
+                    if self.file(cx, opened, hash, message.expiration) && marked {
+                        self.mark_open(id);
+                    }
                 }
                 Err(error) => tracing::debug!(%error, "a stored message was dropped"),
             }
@@ -70,39 +73,43 @@ impl Engine {
         new
     }
 
-    pub(crate) fn file(&mut self, cx: &mut Cx<'_>, opened: Opened, hash: String, stored_until: u64) {
+    /// Whether it left anything that the person can see.
+    pub(crate) fn file(&mut self, cx: &mut Cx<'_>, opened: Opened, hash: String, stored_until: u64) -> bool {
         let Opened { sender, content, sent_ms } = opened;
         let after = expiry::from_content(content.expiration);
         let own = self.model.own_id() == Some(sender);
         if self.model.contact(&sender).blocked {
-            return;
+            return false;
         }
         match content.body {
             Payload::Data(data) => self.file_data(cx, Arrived { sender, sent_ms, hash, after, stored_until }, data),
             Payload::Receipt { kind: ReceiptKind::Read, timestamps } if !own => self.file_receipt(sender, &timestamps),
-            Payload::Typing { timestamp, started } if !own => self.file_typing(cx, sender, timestamp, started),
+            Payload::Typing { timestamp, started } if !own => {
+                self.file_typing(cx, sender, timestamp, started);
+                false
+            }
             Payload::Unsend { timestamp, author } => {
-                self.file_unsend(cx, sender, MessageId { sent_ms: timestamp, author });
+                self.file_unsend(cx, sender, MessageId { sent_ms: timestamp, author })
             }
             Payload::RequestResponse { approved: true, profile } if !own => self.file_response(cx, sender, profile),
-            _ => {}
+            _ => false,
         }
     }
 
-    fn file_data(&mut self, cx: &mut Cx<'_>, arrived: Arrived, data: DataMessage) {
+    fn file_data(&mut self, cx: &mut Cx<'_>, arrived: Arrived, data: DataMessage) -> bool {
         let Arrived { sender, sent_ms, hash, after, stored_until } = arrived;
         let own = self.model.own_id() == Some(sender);
         // The envelope layer let a sync target pass only from ourselves.
         let with = match (own, data.sync_target) {
             (true, Some(target)) => target,
             (false, None) => sender,
-            _ => return,
+            _ => return false,
         };
         if data.flags == DataFlags::ExpirationTimerUpdate {
             if own {
                 self.timer_changed_elsewhere(cx, with, after, sent_ms);
             }
-            return; // the other side's choice is theirs (session-messages 5.5)
+            return false; // the other side's choice is theirs (session-messages 5.5)
         }
         if own {
             self.model.stamps.note(sent_ms);
@@ -111,20 +118,19 @@ impl Engine {
             if own {
                 self.approve_silently(with);
             }
-            self.file_reaction(with, sender, reaction);
-            return;
+            return self.file_reaction(with, sender, reaction);
         }
         let mut body: String = data.body.unwrap_or_default().chars().take(MAX_CHARS).collect();
         if body.trim().is_empty() {
             if data.attachments.is_empty() {
-                return;
+                return false;
             }
             // Filed without text, and shown as what cannot be shown yet: nothing disappears silently.
             body.clear();
         }
         let id = MessageId { sent_ms, author: sender };
         if self.model.index.contains_key(&id) {
-            return; // the same message under another hash
+            return false; // the same message under another hash
         }
         let now = self.network_now(cx);
         let unread = !own && sent_ms > self.last_read_ms(&with);
@@ -132,7 +138,7 @@ impl Engine {
         let after = if self_note { expiry::for_self(after) } else { after };
         let expires = expiry::received(after, sent_ms, stored_until, now, own, !unread);
         if expires.and_then(|e| e.at_ms).is_some_and(|at| at <= now) {
-            return; // its time is over
+            return false; // its time is over
         }
         if own {
             self.approve_silently(with);
@@ -149,8 +155,9 @@ impl Engine {
             state: own.then_some(SendState::Sent),
             hash: Some(hash),
             expires,
+            open: false,
         };
-        self.file_message(cx, id, row);
+        self.file_message(cx, id, row)
     }
 
     pub(crate) fn last_read_ms(&self, with: &AccountId) -> u64 {
@@ -160,12 +167,12 @@ impl Engine {
         }
     }
 
-    fn file_message(&mut self, cx: &mut Cx<'_>, id: MessageId, row: MessageRow) {
+    fn file_message(&mut self, cx: &mut Cx<'_>, id: MessageId, row: MessageRow) -> bool {
         let (with, incoming, unread) = (row.with, row.state.is_none(), row.unread);
         self.vanish_soon(row.expires);
         let unsent = self.add_with_orphans(id, row);
         if unsent {
-            return;
+            return false;
         }
         if incoming {
             self.hide_typing(with);
@@ -179,6 +186,7 @@ impl Engine {
         if unread && self.live.hidden && !muted && self.model.restore.is_none() {
             self.out.hold(Held::Effect(Effect::Notify { with }));
         }
+        true
     }
 
     /// Stores a message together with what arrived before it. True if it was deleted before it came.
@@ -214,17 +222,20 @@ impl Engine {
         }
     }
 
-    /// Somebody wrote: they accept us (session-messages 5.4), and they say who they are.
-    pub(crate) fn wrote_to_us(&mut self, sender: AccountId, profile: Option<Profile>) {
+    /// Somebody wrote: they accept us (session-messages 5.4), and they say who they are. Whether any of it is
+    /// new.
+    pub(crate) fn wrote_to_us(&mut self, sender: AccountId, profile: Option<Profile>) -> bool {
         let mut contact = self.model.contact(&sender);
         let before = contact.clone();
         contact.approved_me = true;
         if let Some(profile) = profile {
             apply_profile(&mut contact, profile);
         }
-        if contact != before || !self.model.contacts.contains_key(&sender) {
+        let new = contact != before || !self.model.contacts.contains_key(&sender);
+        if new {
             self.model.put_contact(&mut self.out, sender, contact);
         }
+        new
     }
 
     /// We wrote to them from another device, so we accept them; they were told there.
@@ -236,48 +247,55 @@ impl Engine {
         }
     }
 
-    fn file_response(&mut self, cx: &Cx<'_>, sender: AccountId, profile: Option<Profile>) {
+    fn file_response(&mut self, cx: &Cx<'_>, sender: AccountId, profile: Option<Profile>) -> bool {
         let known = self.model.contacts.contains_key(&sender) || self.model.conversations.contains_key(&sender);
-        self.wrote_to_us(sender, profile);
+        let new = self.wrote_to_us(sender, profile);
         if known {
             self.change_conversation(cx, sender, |_| {});
         }
+        known && new
     }
 
-    fn file_reaction(&mut self, with: AccountId, sender: AccountId, reaction: Reaction) {
+    fn file_reaction(&mut self, with: AccountId, sender: AccountId, reaction: Reaction) -> bool {
         let target = MessageId { sent_ms: reaction.sent_ms, author: reaction.author };
         let Reaction { emoji, remove, .. } = reaction;
         if emoji.is_empty() || emoji.len() > MAX_EMOJI {
-            return;
+            return false;
         }
         match self.model.message(&target) {
             Some((at, row)) if at == with && !row.deleted && row.reactions.len() < MAX_REACTIONS => {
+                let changes = row.reactions.iter().any(|(who, e)| *who == sender && *e == emoji) == remove;
                 self.apply_reaction(target, sender, &emoji, remove);
                 self.emit_conversation(with);
+                changes
             }
-            Some(_) => {}
+            Some(_) => false,
             None => {
                 let what = OrphanKind::Reaction { emoji, remove };
                 self.model.add_orphan(&mut self.out, Orphan { target, from: sender, what });
+                false
             }
         }
     }
 
-    fn file_receipt(&mut self, reader: AccountId, timestamps: &[u64]) {
-        let Some(author) = self.model.own_id() else { return };
+    fn file_receipt(&mut self, reader: AccountId, timestamps: &[u64]) -> bool {
+        let Some(author) = self.model.own_id() else { return false };
         if !self.model.settings.read_receipts {
-            return;
+            return false;
         }
+        let mut seen = false;
         for sent_ms in timestamps {
             let target = MessageId { sent_ms: *sent_ms, author };
             match self.model.message(&target) {
                 Some((with, row)) if with == reader && row.state.is_some() && row.state != Some(SendState::Read) => {
                     self.set_state(target, SendState::Read);
+                    seen = true;
                 }
                 Some(_) => {}
                 None => self.model.add_orphan(&mut self.out, Orphan { target, from: reader, what: OrphanKind::Read }),
             }
         }
+        seen
     }
 
     fn file_typing(&mut self, cx: &Cx<'_>, sender: AccountId, timestamp: u64, started: bool) {
@@ -301,22 +319,23 @@ impl Engine {
     }
 
     /// Deletion by its author, or by another of our devices (session-messages 5.3).
-    fn file_unsend(&mut self, cx: &Cx<'_>, sender: AccountId, target: MessageId) {
+    fn file_unsend(&mut self, cx: &Cx<'_>, sender: AccountId, target: MessageId) -> bool {
         let own = self.model.own_id() == Some(sender);
         if !own && sender != target.author {
-            return;
+            return false;
         }
         let Some((with, row)) = self.model.message(&target) else {
             self.model.add_orphan(&mut self.out, Orphan { target, from: sender, what: OrphanKind::Unsent });
-            return;
+            return false;
         };
         if row.deleted {
-            return;
+            return false;
         }
         let hash = row.hash.clone();
         self.delete_stored(cx, hash.into_iter().collect());
         self.mark_deleted(target);
         self.emit_conversation(with);
+        true
     }
 }
 

@@ -133,6 +133,12 @@ pub enum Command {
     AcceptDevices { who: AccountId },
     /// A contact gives forward secrecy up ([`crate::view::Protection::Asking`]): write without it, or keep waiting.
     Decide { who: AccountId, give_up: bool },
+    /// Send one message that waits for keys without forward secrecy. Nothing happens if it does not wait, or the contact is
+    /// verified.
+    SendOpenly { message: MessageId },
+    /// The person followed a contact link, or scanned a code, that had this beside the id
+    /// ([`crate::view::DevicesView::link_hint`]). Before `OpenConversation`.
+    FollowLink { who: AccountId, hint: String },
     /// Answered by [`crate::view::ViewEvent::SafetyNumber`].
     ShowSafetyNumber { with: AccountId },
     /// The person saw the notices of a conversation.

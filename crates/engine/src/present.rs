@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::model::rows::{MessageRow, ProfileRow};
 use crate::view::{
     AccountView, ConversationKind, ConversationView, ExpiresView, MessageId, MessageView, Preview, Protection,
-    QuoteView, ReactionView, Ready, ViewEvent,
+    QuoteView, ReactionView, Ready, SendState, ViewEvent,
 };
 
 /// Characters of the preview line and of a quote (view.rs).
@@ -75,7 +75,7 @@ impl Engine {
             expiry: row.expiry,
             marked_unread: row.marked_unread,
             protection: self.zr1().map_or(Protection::Standard, |manager| manager.protection(&with)),
-            waits_for_keys: self.zr1().is_some_and(|manager| manager.waits_for_keys(&with, self.network_time())),
+            waits_for_keys: self.zr1().is_some_and(|m| m.waiting_for_keys(&with, self.network_time()) > 0),
             unreadable: self.unreadable_views(&with),
             notices: self.notice_views(&with),
         }
@@ -98,6 +98,11 @@ impl Engine {
             reactions: reaction_views(&row.reactions, me),
             state: row.state,
             expires: row.expires.map(|e| ExpiresView { at_ms: e.at_ms.map(|at| self.device_time(at)) }),
+            open: row.open,
+            waits: row.state == Some(SendState::Sending)
+                && self
+                    .zr1()
+                    .is_some_and(|manager| manager.may_go_openly(&row.with, id.sent_ms, self.network_time()).is_some()),
         }
     }
 

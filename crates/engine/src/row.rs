@@ -14,7 +14,8 @@ const FIRST: u8 = 1;
 /// The version the rows of a table are written with today.
 const fn version(table: Table) -> u8 {
     match table {
-        Table::Contact | Table::Conversation | Table::Message => 2,
+        Table::Contact | Table::Conversation => 2,
+        Table::Message => 3,
         _ => FIRST,
     }
 }
@@ -46,13 +47,15 @@ pub(crate) fn decode<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<
     }
 }
 
-/// The same for a table whose layout has changed: rows of the first version are read as well.
+/// The same for a table whose layout has changed: rows of earlier versions are read as well.
 pub(crate) fn decode_either<First: DeserializeOwned, T: DeserializeOwned + From<First>>(
     table: Table,
     bytes: &[u8],
 ) -> Result<T, RowError> {
     match bytes.split_first() {
         Some((&FIRST, rest)) => read::<First>(table, rest).map(T::from),
+        // Messages of the second version lack the last field, which is "no" for them.
+        Some((2, rest)) if table == Table::Message => read(table, &[rest, &[0]].concat()),
         _ => decode(table, bytes),
     }
 }

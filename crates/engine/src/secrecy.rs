@@ -8,11 +8,14 @@ use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::content::{self, Content, DataMessage, Payload};
 use zwiebel_proto::envelope::Opened;
 use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_proto::zr1::content::ManifestHint;
 
 use crate::batch::{Row, Table};
 use crate::compose::{Draft, TYPING_TTL_MS};
+use crate::effect::Effect;
 use crate::engine::{BootError, Cx, Engine};
 use crate::model::rows::{FAILED_NOT_REACHED, OutboxRow, Outgoing, Sealed};
+use crate::outflow::Held;
 use crate::view::{DevicesView, MessageId, NoticeView, Refusal, SendState, UnreadableView, ViewEvent};
 use crate::zr1::{Event, Manager, Moment, Notice, Step, Tier};
 
@@ -107,7 +110,11 @@ impl Engine {
 
     fn secrecy_event(&mut self, cx: &mut Cx<'_>, event: Event, hash: &str) {
         match event {
-            Event::Message { from, content, .. } => self.file_secret(cx, from, None, &content, hash),
+            Event::Message { from, id, content, .. } => {
+                if !self.file_secret(cx, from, None, &content, hash) {
+                    self.with_zr1(cx, |manager, m| manager.left_nothing(&from, &id, m));
+                }
+            }
             Event::Synced { with, content, .. } => {
                 if let Some(own) = self.model.own_id() {
                     self.file_secret(cx, own, Some(with), &content, hash);
@@ -123,15 +130,13 @@ impl Engine {
             | Event::Replaced { from: who, .. }
             | Event::Protection { with: who, .. } => self.emit_known(who),
             Event::Notice { about, .. } if self.model.own_id() != Some(about) => self.emit_known(about),
-            Event::Notice { .. }
-            | Event::Devices
-            | Event::Revoked
-            | Event::Dropped
-            | Event::Renewed
-            | Event::OtherApp => {
-                let view = self.devices_view();
-                self.out.emit(ViewEvent::Devices(view));
+            Event::Notice { about, .. } => {
+                self.emit_devices();
+                if self.live.hidden && self.model.restore.is_none() {
+                    self.out.hold(Held::Effect(Effect::Notify { with: about }));
+                }
             }
+            Event::Devices | Event::Revoked | Event::Dropped | Event::Renewed | Event::OtherApp => self.emit_devices(),
         }
     }
 
@@ -162,46 +167,90 @@ impl Engine {
         Some(MessageId { sent_ms, author: self.model.own_id()? })
     }
 
-    /// Files what a device of `sender` said; of an own device: to whom.
-    fn file_secret(&mut self, cx: &mut Cx<'_>, sender: AccountId, to: Option<AccountId>, bytes: &[u8], hash: &str) {
-        let Ok(mut content) = content::decode(bytes) else { return };
-        let Some(sent_ms) = content.sent_ms else { return };
+    /// Files what a device of `sender` said; of an own device: to whom. Whether the person sees any
+    /// of it.
+    fn file_secret(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sender: AccountId,
+        to: Option<AccountId>,
+        bytes: &[u8],
+        hash: &str,
+    ) -> bool {
+        let Ok(mut content) = content::decode(bytes) else { return false };
+        let Some(sent_ms) = content.sent_ms else { return false };
         match (&mut content.body, to) {
             // Only our own devices say to whom they wrote.
-            (Payload::Data(data), None) if data.sync_target.is_some() => return,
+            (Payload::Data(data), None) if data.sync_target.is_some() => return false,
             (Payload::Data(data), Some(to)) => {
                 data.sync_target = Some(to);
                 data.profile = None;
             }
             (Payload::Unsend { .. }, Some(_)) | (_, None) => {}
-            (_, Some(_)) => return,
+            (_, Some(_)) => return false,
         }
         let stored_until = self.network_now(cx).saturating_add(crate::compose::MESSAGE_TTL_MS);
-        self.file(cx, Opened { sender, content, sent_ms }, hash.to_owned(), stored_until);
+        self.file(cx, Opened { sender, content, sent_ms }, hash.to_owned(), stored_until)
     }
 
-    /// A v1 message came: what it says of its sender's list, and a mark if they have ZR1 (3.5).
-    pub(crate) fn v1_arrived(&mut self, cx: &mut Cx<'_>, opened: &Opened) {
+    /// A v1 message came: what it says of its sender's list, and whether it is to be marked because they have ZR1 (3.5).
+    pub(crate) fn v1_arrived(&mut self, cx: &mut Cx<'_>, opened: &Opened) -> bool {
         let from = opened.sender;
         if self.model.own_id() == Some(from) {
             let (hint, sent_ms) = (opened.content.hint, opened.sent_ms);
             self.with_zr1(cx, |manager, m| manager.own_v1_came(hint.as_ref(), sent_ms, m.now_ms));
-            return self.settle_secrecy(cx, "");
+            self.settle_secrecy(cx, "");
+            return false;
         }
         if self.model.contact(&from).blocked {
-            return;
+            return false;
         }
         let (hint, data) = (opened.content.hint, matches!(opened.content.body, Payload::Data(_)));
         let approved = self.model.contact(&from).approved;
-        self.with_zr1(cx, |manager, m| {
+        let marked = self.with_zr1(cx, |manager, m| {
             if let Some(hint) = hint {
                 manager.hinted(from, &hint, approved, m.now_ms);
             }
-            if data {
-                manager.v1_came(from, m.now_ms);
-            }
+            data && manager.v1_came(from, m.now_ms)
         });
         self.settle_secrecy(cx, "");
+        marked == Some(true)
+    }
+
+    /// A message that went or came without forward secrecy although the other side has it.
+    pub(crate) fn mark_open(&mut self, id: MessageId) {
+        self.model.change_message(&mut self.out, id, |row| row.open = true);
+        self.emit_message(id);
+    }
+
+    /// The person does not want one message to wait for keys: it alone goes out as v1, and is marked (3.5).
+    pub(crate) fn send_openly(&mut self, cx: &mut Cx<'_>, message: MessageId) -> Result<(), Refusal> {
+        let (to, _) = self.model.message(&message).ok_or(Refusal::UnknownMessage)?;
+        if self.with_zr1(cx, |manager, m| manager.send_openly(&to, message.sent_ms, m.now_ms)) == Some(true) {
+            self.mark_open(message);
+        }
+        self.settle_secrecy(cx, "");
+        self.emit_conversation(to);
+        Ok(())
+    }
+
+    /// A link or a code of a contact says that they have ZR1 (3.5). What makes no sense is left aside.
+    pub(crate) fn follow_link(&mut self, cx: &mut Cx<'_>, who: AccountId, hint: &str) {
+        let Some(hint) = ManifestHint::from_text(hint) else { return };
+        self.with_zr1(cx, |manager, m| manager.hinted(who, &hint, true, m.now_ms));
+        self.settle_secrecy(cx, "");
+    }
+
+    /// Shows the open conversation again when its messages begin or cease to wait for keys.
+    pub(crate) fn show_waiting(&mut self) {
+        let Some(with) = self.live.open.as_ref().map(|open| open.with) else { return };
+        let now = self.net.clock.network(self.time.now());
+        let waits = self.zr1().map_or(0, |manager| manager.waiting_for_keys(&with, now));
+        if self.live.waits_shown != waits {
+            self.live.waits_shown = waits;
+            self.emit_conversation(with);
+            self.emit_timeline();
+        }
     }
 
     /// Whether a draft goes through the manager: its recipient has ZR1, or it is not known yet whether they have.
@@ -306,12 +355,14 @@ impl Engine {
         self.with_zr1(cx, call);
         self.settle_secrecy(cx, "");
         match about {
-            Some(who) => self.emit_conversation(who),
-            None => {
-                let view = self.devices_view();
-                self.out.emit(ViewEvent::Devices(view));
-            }
+            Some(who) if self.model.own_id() != Some(who) => self.emit_conversation(who),
+            _ => self.emit_devices(),
         }
+    }
+
+    fn emit_devices(&mut self) {
+        let view = self.devices_view();
+        self.out.emit(ViewEvent::Devices(view));
     }
 
     pub(crate) fn show_device_code(&mut self, id: [u8; 16]) {
@@ -330,6 +381,8 @@ impl Engine {
             status: manager.status(),
             devices: manager.devices(&manager.own_id(), now),
             other_app: manager.other_app().is_some(),
+            notices: self.notice_views(&manager.own_id()),
+            link_hint: manager.own_hint().map(|hint| hint.to_text()).unwrap_or_default(),
         })
     }
 

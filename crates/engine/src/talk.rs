@@ -58,6 +58,7 @@ impl Engine {
             state: Some(SendState::Sending),
             hash,
             expires: expiry::waiting(self.expiry_of(&to)),
+            open: false,
         };
         self.model.put_message(&mut self.out, id, row);
         if self.live.typing_to.is_some_and(|(who, ..)| who == to) {

@@ -85,6 +85,11 @@ pub struct DevicesView {
     pub devices: Vec<DeviceView>,
     /// Another app without forward secrecy was seen to use the account. Shown until `DismissOtherApp`.
     pub other_app: bool,
+    /// What changed about the devices and was not done here, oldest first, until `DismissNotices` with the own id.
+    pub notices: Vec<NoticeView>,
+    /// What contact links and codes of this account add to its id, so that whoever follows them begins forward secretly
+    /// ([`Command::FollowLink`](crate::input::Command::FollowLink)). Empty: nothing.
+    pub link_hint: String,
 }
 
 /// This device's place in the account.
@@ -311,6 +316,10 @@ pub struct MessageView {
     pub state: Option<SendState>,
     /// Set for a message that disappears.
     pub expires: Option<ExpiresView>,
+    /// Went or came without forward secrecy although the other side has it.
+    pub open: bool,
+    /// Has waited for the other side's keys for more than a minute; `SendOpenly` would send it without.
+    pub waits: bool,
 }
 
 /// When a message disappears.

@@ -40,8 +40,8 @@ use zwiebel_proto::zr1::manifest::Manifest;
 
 pub use self::event::{Delete, DeviceView, Event, Notice, Protection, Published, Step, Store, Tier, Wanted};
 use self::rows::{
-    ConsumedRow, CountersRow, Device, DeviceRow, HeldRow, OrphanRow, OutRow, OwedRow, PeerRow, PersonRow, PrekeyRow,
-    SessionRow, TombstoneRow, UnreadableRow, WaitingRow, WitnessesRow, kind,
+    AsideRow, ConsumedRow, CountersRow, Device, DeviceRow, HeldRow, OrphanRow, OutRow, OwedRow, PeerRow, PersonRow,
+    PrekeyRow, SessionRow, TombstoneRow, UnreadableRow, WaitingRow, WitnessesRow, kind,
 };
 use crate::batch::Table;
 use crate::row;
@@ -90,6 +90,8 @@ pub struct Manager {
     held: BTreeMap<[u8; 16], HeldRow>,
     taken: BTreeMap<[u8; 16], u64>,
     unreadable: BTreeMap<[u8; 16], UnreadableRow>,
+    asides: BTreeMap<Device, AsideRow>,
+    missing: BTreeMap<Device, u64>,
     notices: BTreeMap<AccountId, Vec<(u64, Notice)>>,
     step: Step,
     live: Live,
@@ -140,6 +142,8 @@ struct Live {
     open: Option<AccountId>,
     /// First messages that may still be tried in this poll.
     budget: u32,
+    /// The own list that is being accepted was made here.
+    signing: bool,
     /// Own lists written since the last quiet read: two devices must not answer each other for ever.
     rewrites: u32,
     /// When what was published is to be looked at again.
@@ -308,6 +312,23 @@ impl Manager {
         change(row);
         let row = row.clone();
         self.put(rows::device_key(kind::OWED, &device), &row);
+    }
+
+    fn change_aside(&mut self, device: Device, change: impl FnOnce(&mut AsideRow)) {
+        let before = self.asides.remove(&device).unwrap_or_default();
+        let mut row = before.clone();
+        change(&mut row);
+        let key = rows::device_key(kind::ASIDE, &device);
+        if row == AsideRow::default() {
+            if row != before {
+                self.delete(key);
+            }
+            return;
+        }
+        if row != before {
+            self.put(key, &row);
+        }
+        self.asides.insert(device, row);
     }
 
     fn save_out(&mut self, number: u64) {

@@ -4,12 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use zwiebel_engine::zr1::Event;
-use zwiebel_proto::zr1::mailbox;
+use zwiebel_engine::view::DeviceStatus;
+use zwiebel_engine::zr1::{Event, Notice};
+use zwiebel_proto::zr1::mailbox::{self, Mailbox};
+use zwiebel_proto::zr1::manifest::{Manifest, RevocationReason};
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// Devices 0 of Alice, 1 (and further ones) of Bob, who have written to each other.
 fn acquainted(seed: u64, devices: [usize; 2]) -> Sim {
@@ -171,4 +174,166 @@ fn an_app_without_forward_secrecy_on_the_account_is_noticed() {
     sim.act(0, |manager, _| manager.dismiss_other_app());
     sim.restart(0);
     assert_eq!(sim.devices[0].manager.other_app(), None);
+}
+
+fn told(sim: &Sim, device: usize, notice: Notice) -> bool {
+    let manager = &sim.devices[device].manager;
+    manager.notices(&manager.own_id()).iter().any(|(_, one)| *one == notice)
+}
+
+#[test]
+fn a_device_that_nobody_has_seen_for_two_months_is_given_up() {
+    let mut sim = acquainted(8, [2, 1]);
+    let gone = sim.devices[1].manager.device_id().unwrap();
+    let listed = |sim: &Sim| {
+        let now = sim.now_ms;
+        sim.devices[0].manager.devices(&sim.ids[0], now).iter().any(|device| device.id == gone.0)
+    };
+    sim.devices[1].away = true;
+    let weeks = |sim: &mut Sim, weeks: u32| {
+        for _ in 0..weeks {
+            sim.write_from(2);
+            sim.pass(14, DAY_MS / 2);
+        }
+    };
+    weeks(&mut sim, 12); // its keys are good for 30 days, and missing for 54
+    assert!(listed(&sim) && !told(&sim, 0, Notice::DeviceStale));
+    weeks(&mut sim, 2);
+    assert!(!listed(&sim), "60 days without keys");
+    assert!(told(&sim, 0, Notice::DeviceStale), "with a notice");
+    let list = sim.swarm.outbox(&sim.ids[0], mailbox::MANIFEST, sim.now_ms).pop().unwrap();
+    let list = Manifest::verify(&list, &sim.ids[0], sim.now_ms).unwrap();
+    assert_eq!(list.list.revocation(&gone).unwrap().reason, RevocationReason::Stale);
+    assert!(sim.devices[1].disk.rows.keys().any(|key| key[0] == b's'), "absence has wiped nothing (P20)");
+    sim.devices[1].away = false;
+    sim.restart(1);
+    sim.pass(3, MINUTE_MS);
+    assert!(sim.devices[1].events.contains(&Event::Revoked), "the signed revocation does");
+}
+
+#[test]
+fn only_time_that_was_watched_counts_against_an_absent_device() {
+    let mut sim = acquainted(9, [2, 1]);
+    let [first, second] = [0, 1].map(|device| sim.devices[device].manager.device_id().unwrap());
+    for device in [0, 1] {
+        sim.devices[device].away = true;
+    }
+    sim.pass(20, 10 * DAY_MS);
+    sim.devices[0].away = false;
+    for _ in 0..4 {
+        sim.write_from(2);
+        sim.pass(14, DAY_MS / 2);
+    }
+    let revoked = |sim: &Sim| sim.devices[1].events.contains(&Event::Revoked);
+    sim.devices[1].away = false;
+    sim.pass(6, HOUR_MS);
+    assert!(!revoked(&sim) && sim.devices[1].manager.status() != DeviceStatus::Revoked);
+    let now: Vec<_> = [0, 1].map(|device| sim.devices[device].manager.device_id().unwrap()).to_vec();
+    assert!(now[0] == first || now[1] == second || !told(&sim, 0, Notice::DeviceStale));
+}
+
+/// Takes the last blob out of Bob's mailbox and gives him one that does not open in its place.
+fn damage_last(sim: &mut Sim) {
+    let bob = sim.ids[1];
+    let for_bob = sim.swarm.record.iter().rev().find(|r| r.to == bob && r.namespace == mailbox::FROM_OTHERS);
+    let blob = for_bob.unwrap().data.clone();
+    sim.swarm.delete(&bob, mailbox::FROM_OTHERS, &blob);
+    let damaged = sim.with_damaged_capsule(1, &blob);
+    sim.act(1, |manager, m| manager.receive(Mailbox::Others, &damaged, m));
+}
+
+#[test]
+fn a_placeholder_for_what_carried_nothing_to_see_goes_and_every_other_is_replaced() {
+    let mut sim = acquainted(10, [1, 1]);
+    let alice = sim.ids[0];
+    let open = |sim: &Sim| sim.devices[1].manager.unreadable(&alice, sim.now_ms).len();
+    sim.write_from(1);
+    sim.devices[1].away = true;
+    sim.pass(12, 2 * MINUTE_MS);
+    damage_last(&mut sim); // an acknowledgement
+    assert_eq!(open(&sim), 1, "nobody can know yet what it was");
+    let id = sim.write_from(0);
+    damage_last(&mut sim); // a message
+    assert_eq!(open(&sim), 2);
+    sim.devices[1].away = false;
+    sim.pass(20, 2 * MINUTE_MS);
+    assert!(sim.has(1, &id));
+    assert_eq!(open(&sim), 0);
+    let ends: Vec<_> = sim.devices[1].events.iter().filter(|event| matches!(event, Event::Replaced { .. })).collect();
+    let by = |event: &&Event, with: Option<[u8; 16]>| matches!(event, Event::Replaced { by, .. } if *by == with);
+    assert_eq!(ends.len(), 2);
+    assert!(ends.iter().any(|event| by(event, Some(id))), "the message takes its place");
+    assert!(ends.iter().any(|event| by(event, None)), "the other one held nothing");
+}
+
+#[test]
+fn a_placeholder_that_nobody_answers_says_so_and_stays() {
+    let mut sim = acquainted(11, [1, 1]);
+    let alice = sim.ids[0];
+    sim.write_from(0);
+    damage_last(&mut sim);
+    sim.devices[0].away = true;
+    sim.now_ms += 15 * DAY_MS;
+    sim.pass(2, HOUR_MS);
+    assert!(matches!(sim.devices[1].manager.unreadable(&alice, sim.now_ms)[..], [(_, true)]));
+    sim.now_ms += 60 * DAY_MS;
+    sim.pass(2, HOUR_MS);
+    assert_eq!(sim.devices[1].manager.unreadable(&alice, sim.now_ms).len(), 1, "nothing disappears");
+}
+
+#[test]
+fn a_copied_device_is_told_to_its_siblings_who_only_show_it() {
+    let mut sim = acquainted(12, [2, 1]);
+    let (alice, device) = (sim.ids[0], sim.devices[0].manager.device_id().unwrap());
+    sim.now_ms += 11 * MINUTE_MS;
+    sim.restart(0);
+    sim.pass(1, MINUTE_MS);
+    sim.write_from(0); // in the middle of a chain
+    sim.pass(1, MINUTE_MS);
+    let (at, copy) = (sim.now_ms, sim.devices[0].disk.clone());
+    for n in 0..4 {
+        sim.write_from(0);
+        sim.pass(1, MINUTE_MS);
+        if n < 3 {
+            for blob in sim.swarm.mailbox(&alice, mailbox::FROM_OTHERS, sim.now_ms, &BTreeSet::new()) {
+                sim.swarm.delete(&alice, mailbox::FROM_OTHERS, &blob.data); // it never hears that it is not understood
+            }
+            sim.put_back(0, copy.clone(), at); // younger than its last witness: it does not notice
+        }
+    }
+    sim.devices[0].away = true;
+    sim.pass(10, MINUTE_MS);
+    let noticed = sim.devices[2].manager.notices(&alice).iter().any(|(_, one)| *one == Notice::MayBeCopied);
+    assert!(noticed, "the contact sees contradicting messages");
+    assert!(told(&sim, 1, Notice::SaidCopied { device: device.0 }), "and says so to the other device");
+    let now = sim.now_ms;
+    assert!(sim.devices[1].manager.devices(&alice, now).iter().any(|one| one.id == device.0), "which does nothing");
+    assert!(!told(&sim, 0, Notice::SaidCopied { device: device.0 }));
+}
+
+#[test]
+fn a_newer_list_that_no_node_shows_for_a_day_is_a_warning() {
+    let mut sim = acquainted(13, [1, 1]);
+    let alice = sim.ids[0];
+    let old = sim.swarm.outbox(&alice, mailbox::MANIFEST, sim.now_ms);
+    sim.devices[1].away = true; // only what the test shows him
+    sim.add_device(0, true);
+    sim.pass(4, HOUR_MS);
+    sim.write_from(0);
+    let withheld = |sim: &Sim| sim.devices[1].manager.notices(&alice).iter().any(|(_, one)| *one == Notice::Withheld);
+    let mail = sim.swarm.mailbox(&sim.ids[1], mailbox::FROM_OTHERS, sim.now_ms, &BTreeSet::new());
+    for hours in [0, 2, 24] {
+        sim.now_ms += hours * HOUR_MS;
+        for blob in &mail {
+            sim.act(1, |manager, m| manager.receive(Mailbox::Others, &blob.data, m));
+        }
+        assert!(!withheld(&sim), "{hours} h");
+        for nodes in [2, 3] {
+            let wanted = sim.act(1, |manager, m| manager.wanted(m.now_ms + DAY_MS));
+            assert!(wanted.iter().any(|wanted| wanted.owner == alice));
+            let answer = zwiebel_engine::zr1::Published { nodes, manifests: old.clone(), ..Default::default() };
+            sim.act(1, |manager, m| manager.fetched(alice, answer, m));
+        }
+    }
+    assert!(withheld(&sim));
 }

@@ -9,9 +9,7 @@ use proptest::prelude::*;
 use zwiebel_engine::view::DeviceStatus;
 use zwiebel_engine::zr1::{Event, Manager, Moment, Published, Tier};
 use zwiebel_proto::account::Account;
-use zwiebel_proto::zr1::container::Container;
 use zwiebel_proto::zr1::content::ManifestHint;
-use zwiebel_proto::zr1::envelope::{self, OuterKey};
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 use zwiebel_proto::zr1::manifest::{Draft, Manifest, Mode};
 use zwiebel_testkit::rng::seeded;
@@ -320,7 +318,7 @@ fn a_copied_device_gets_nothing_that_was_acknowledged_long_ago() {
 
         sim.put_back(1, copy, at); // younger than the last witness: nobody notices
         sim.swarm.delete(&sim.ids[1].clone(), mailbox::FROM_OTHERS, &blob); // only the contact has it now
-        let damaged = with_damaged_capsule(&sim, &blob);
+        let damaged = sim.with_damaged_capsule(1, &blob);
         sim.act(1, |manager, m| manager.receive(Mailbox::Others, &damaged, m));
         let asked = sim.devices[1].events.iter().any(|event| matches!(event, Event::Unreadable { .. }));
         assert!(asked, "the copy has the key and asks");
@@ -333,18 +331,4 @@ fn a_copied_device_gets_nothing_that_was_acknowledged_long_ago() {
 fn to_bob(sim: &Sim) -> Vec<Vec<u8>> {
     let for_bob = |r: &&Recorded| r.to == sim.ids[1] && r.namespace == mailbox::FROM_OTHERS;
     sim.swarm.record.iter().filter(for_bob).map(|record| record.data.clone()).collect()
-}
-
-/// The same envelope, sealed by somebody who has the words, with a content key that does not open.
-fn with_damaged_capsule(sim: &Sim, blob: &[u8]) -> Vec<u8> {
-    let account = Account::from_seed16(sim.seeds[1]);
-    let mut body = envelope::open(account.x25519(), blob).unwrap();
-    let capsule = {
-        let container = Container::parse(&body).unwrap();
-        let entries = container.entries_for(&sim.devices[1].manager.device_id().unwrap()).unwrap();
-        entries[0].capsule().to_vec()
-    };
-    let start = body.windows(capsule.len()).position(|window| window == capsule).unwrap();
-    body[start + capsule.len() - 1] ^= 1;
-    envelope::seal(&OuterKey::of_account(&sim.ids[1]), &body, &mut seeded(1)).unwrap()
 }

@@ -12,6 +12,7 @@ use super::super::widgets::qr::Qr;
 use super::list::copy_own_id;
 use super::name::NameField;
 use super::new_conversation::copy_invite;
+use super::new_conversation::own_code;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::text;
@@ -43,7 +44,7 @@ pub fn AccountSheet(app: App) -> AnyView {
                     </button>
                     <button type="button" class="button button-small" on:click=move |_| copy_invite(app)>{icons::Link()}{t(K::CopyInvite)}</button>
                 </div>
-                <Show when=move || qr.get()><Qr text=id.to_string() label=t(K::MyQr).to_owned()/></Show>
+                <Show when=move || qr.get()><Qr text=own_code(app, &id) label=t(K::MyQr).to_owned()/></Show>
             </div>
             <div class="lines">
                 {line(icons::Note(), K::NoteToSelf, K::SelfRowHint, Route::Chat(id))}

@@ -143,8 +143,10 @@ fn Meta(app: App, view: Memo<MessageView>, place_last: Signal<bool>) -> AnyView 
     let sent = view.with_untracked(|view| view.id.sent_ms);
     let state = Memo::new(move |_| view.with(|view| if view.deleted { None } else { view.state }));
     let expires = Memo::new(move |_| view.with(|view| view.expires.filter(|_| !view.deleted)));
+    let open = Memo::new(move |_| view.with(|view| view.open && !view.deleted));
     let shown = move || {
         place_last.get()
+            || open.get()
             || expires.get().is_some()
             || matches!(state.get(), Some(SendState::Sending | SendState::Failed(_)))
     };
@@ -165,6 +167,7 @@ fn Meta(app: App, view: Memo<MessageView>, place_last: Signal<bool>) -> AnyView 
     };
     view! {
         <span class="meta" class:meta-hidden=move || !shown()>
+            {move || open.get().then(|| view! { <span data-testid="open">{t(K::OpenMark)}</span> })}
             {move || expires.get().map(timer)}
             <time title=text::time::full(sent)>{text::time::clock(sent)}</time>
             {sign}

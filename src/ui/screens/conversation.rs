@@ -13,6 +13,7 @@ use super::expiry;
 use super::message_menu::DeleteDialog;
 use super::message_menu::MessageMenu;
 use super::message_menu::OpenMenu;
+use super::message_menu::OpenlyDialog;
 use super::protection;
 use super::protection::Badge;
 use super::protection::Strip;
@@ -36,6 +37,8 @@ pub struct Local {
     pub with: AccountId,
     pub menu: RwSignal<Option<OpenMenu>>,
     pub deleting: RwSignal<Option<MessageId>>,
+    /// The message that may go without forward secrecy, while the person is asked.
+    pub opening: RwSignal<Option<MessageId>>,
 }
 
 /// What stands below the messages.
@@ -49,7 +52,7 @@ enum Foot {
 /// The second pane.
 #[component]
 pub fn Conversation(app: App, with: AccountId) -> AnyView {
-    let local = Local { with, menu: RwSignal::new(None), deleting: RwSignal::new(None) };
+    let local = Local { with, menu: RwSignal::new(None), deleting: RwSignal::new(None), opening: RwSignal::new(None) };
     let foot = Memo::new(move |_| match app.conversations.view(&with) {
         Some(view) if view.blocked => Foot::Blocked,
         Some(view) if view.kind == ConversationKind::Request => Foot::Request,
@@ -68,6 +71,7 @@ pub fn Conversation(app: App, with: AccountId) -> AnyView {
         </section>
         {move || local.menu.get().map(|open| view! { <MessageMenu app=app local=local open=open/> })}
         {move || local.deleting.get().map(|id| view! { <DeleteDialog app=app local=local id=id/> })}
+        {move || local.opening.get().map(|id| view! { <OpenlyDialog app=app local=local id=id/> })}
     }
     .into_any()
 }

@@ -7,6 +7,7 @@ use super::super::widgets::dialog::Ask;
 use super::super::widgets::dialog::Dialog;
 use super::super::widgets::icons;
 use super::link::AddDevice;
+use super::protection::Notices;
 use crate::i18n;
 use crate::i18n::K;
 use crate::i18n::t;
@@ -37,12 +38,14 @@ pub fn DevicesSheet(app: App) -> AnyView {
     let back = Callback::new(move |()| location::replace(&Route::Account));
     let status = Memo::new(move |_| app.devices.with(|devices| devices.status));
     let asking = RwSignal::new(None::<Asking>);
+    let notices = Memo::new(move |_| app.devices.with(|devices| devices.notices.clone()));
     view! {
         <Dialog title=Signal::stored(t(K::Devices).to_owned()) on_close=close on_back=back>
             <p class="lead" role="status">{move || t(lead(status.get()))}</p>
             {move || join_word(status.get()).map(|word| view! {
                 <button type="button" class="button button-primary button-wide" on:click=move |_| app.send(Command::ConfirmOnlyApp)>{t(word)}</button>
             })}
+            {move || app.own_id().map(|own| view! { <Notices app=app with=own notices=notices/> })}
             <ul class="people" role="list" aria-label=t(K::Devices)>
                 {move || app.devices.with(|devices| devices.devices.iter().map(|device| line(app, device, asking)).collect_view())}
             </ul>
@@ -92,6 +95,12 @@ const fn join_word(status: DeviceStatus) -> Option<K> {
 fn name(device: &DeviceView) -> String {
     let name = device.name.as_deref().map(text::name::clean).filter(|name| !name.is_empty());
     name.unwrap_or_else(|| t(K::DeviceNameless).to_owned())
+}
+
+/// The name of one of the own devices.
+pub fn name_of(app: App, id: &[u8; 16]) -> String {
+    let known = app.devices.with(|devices| devices.devices.iter().find(|device| device.id == *id).map(name));
+    known.unwrap_or_else(|| t(K::DeviceNameless).to_owned())
 }
 
 /// The pictures by which a device is recognised, the same on all screens.
@@ -213,6 +222,7 @@ pub fn DevicesBar(app: App) -> AnyView {
             DeviceStatus::Off => (!app.off_closed.get()).then_some(K::DevicesOffBar),
             status @ (DeviceStatus::Dropped | DeviceStatus::Revoked) => Some(lead(status)),
             _ if devices.devices.iter().any(|device| device.unendorsed && !device.this) => Some(K::DeviceNewBar),
+            _ if !devices.notices.is_empty() => Some(K::OwnNoticeBar),
             _ if devices.other_app => Some(K::OtherAppBar),
             _ => None,
         })

@@ -11,6 +11,7 @@ use super::bubble::copy_body;
 use super::conversation::Local;
 use crate::i18n::K;
 use crate::i18n::t;
+use crate::i18n::tf;
 use crate::vm::App;
 use crate::vm::Command;
 use crate::vm::MessageId;
@@ -88,6 +89,7 @@ fn Actions(app: App, local: Local, open: OpenMenu) -> AnyView {
     let close = Callback::new(move |()| local.menu.set(None));
     let failed = matches!(message.state, Some(SendState::Failed(_)));
     let alive = !message.deleted;
+    let waits = message.waits;
     let body = StoredValue::new(message.body);
     let head = alive.then(|| {
         let quick = QUICK.into_iter().map(|emoji| emoji_button(app, local, id, emoji)).collect_view();
@@ -104,6 +106,7 @@ fn Actions(app: App, local: Local, open: OpenMenu) -> AnyView {
     view! {
         <Menu at=open.at label=t(K::MessageActions) on_close=close head=head.unwrap_or_else(|| ().into_any())>
             {failed.then(|| item(icons::Retry(), K::SendAgain, "menu-item", Box::new(move || app.send(Command::Retry { message: id }))))}
+            {waits.then(|| item(icons::Warn(), K::SendOpenly, "menu-item", Box::new(move || local.opening.set(Some(id)))))}
             {alive.then(|| item(icons::Reply(), K::Reply, "menu-item", Box::new(move || {
                 app.timeline.quoting.set(Some(id));
                 dom::after_paint(|| dom::focus_id("composer"));
@@ -124,6 +127,21 @@ fn Picker(app: App, local: Local, open: OpenMenu) -> AnyView {
         <Menu at=open.at label=t(K::MoreEmoji) on_close=close>
             <div class="emoji-grid">{all}</div>
         </Menu>
+    }
+    .into_any()
+}
+
+/// Without forward secrecy, this once?
+#[component]
+pub fn OpenlyDialog(app: App, local: Local, id: MessageId) -> AnyView {
+    let lead = tf(K::SendOpenlyLead, &[("name", &app.title(&local.with))]);
+    view! {
+        <Ask title=t(K::SendOpenlyAsk) lead=lead on_close=move |()| local.opening.set(None)>
+            <button type="button" class="button button-danger" on:click=move |_| {
+                local.opening.set(None);
+                app.send(Command::SendOpenly { message: id });
+            }>{t(K::SendOpenly)}</button>
+        </Ask>
     }
     .into_any()
 }

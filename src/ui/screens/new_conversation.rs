@@ -39,23 +39,19 @@ pub fn NewConversation(app: App) -> AnyView {
             <Show when=move || scanning.get()>
                 <Scanner on_text=move |text: String| match text::id::parse_recipient(&text) {
                     Ok(id) => {
-                        go(id);
+                        location::open_named(&id, &text);
                         true
                     }
                     Err(_) => false,
                 }/>
             </Show>
             <MyCode app=app/>
-            <button type="button" class="line-button" on:click=move |_| if let Some(id) = app.own_id() { go(id) }>
+            <button type="button" class="line-button" on:click=move |_| if let Some(id) = app.own_id() { location::replace(&Route::Chat(id)) }>
                 {icons::Note()}<span>{t(K::WriteToSelf)}</span>{icons::ChevronRight()}
             </button>
         </Dialog>
     }
     .into_any()
-}
-
-fn go(id: AccountId) {
-    location::replace(&Route::Chat(id));
 }
 
 /// The field for an Account ID.
@@ -64,7 +60,7 @@ fn ById(app: App, error: RwSignal<Option<String>>) -> AnyView {
     let node = NodeRef::<html::Textarea>::new();
     let value = RwSignal::new(String::new());
     let submit = move || match text::id::parse_recipient(&value.get_untracked()) {
-        Ok(id) => go(id),
+        Ok(id) => location::open_named(&id, &value.get_untracked()),
         Err(why) => {
             error.set(Some(explain(why)));
             if let Some(field) = node.get_untracked() {
@@ -131,9 +127,9 @@ fn FromImage(app: App, error: RwSignal<Option<String>>) -> AnyView {
         platform::spawn(async move {
             let found = scan::read_file(&file).await;
             let _ = working.try_set(false);
-            match found.map(|text| text::id::parse_recipient(&text)) {
-                Ok(Ok(id)) => go(id),
-                Ok(Err(_)) => drop(error.try_set(Some(t(K::ScanOther).to_owned()))),
+            match found.map(|text| (text::id::parse_recipient(&text), text)) {
+                Ok((Ok(id), text)) => location::open_named(&id, &text),
+                Ok((Err(_), _)) => drop(error.try_set(Some(t(K::ScanOther).to_owned()))),
                 Err(_) => drop(error.try_set(Some(t(K::ScanNothing).to_owned()))),
             }
         });
@@ -160,7 +156,7 @@ fn MyCode(app: App) -> AnyView {
         <details class="fold">
             <summary class="line-button">{icons::Qr()}<span>{t(K::MyQr)}</span>{icons::ChevronDown()}</summary>
             <div class="my-code">
-                {move || app.own_id().map(|id| view! { <Qr text=id.to_string() label=t(K::MyQr).to_owned()/> })}
+                {move || app.own_id().map(|id| view! { <Qr text=own_code(app, &id) label=t(K::MyQr).to_owned()/> })}
                 <p class="hint">{t(K::MyQrLead)}</p>
             </div>
         </details>
@@ -168,10 +164,15 @@ fn MyCode(app: App) -> AnyView {
     .into_any()
 }
 
+/// What my code says: the id, and the hint by which the conversation begins forward secretly.
+pub fn own_code(app: App, id: &AccountId) -> String {
+    app.devices.with_untracked(|devices| text::id::with_hint(id, &devices.link_hint))
+}
+
 /// Copies the link that opens a conversation with me.
 pub fn copy_invite(app: App) {
     if let Some(id) = app.account.with_untracked(|account| account.as_ref().map(|account| account.id)) {
-        let link = text::id::invite_link(&dom::origin(), &id);
+        let link = app.devices.with_untracked(|devices| text::id::invite_link(&dom::origin(), &id, &devices.link_hint));
         dom::copy(&link, move |done| app.toast(t(if done { K::InviteCopied } else { K::CopyFailed })));
     }
 }

@@ -14,6 +14,7 @@ use crate::vm::App;
 use crate::vm::Command;
 use crate::vm::ConversationView;
 use crate::vm::Notice;
+use crate::vm::NoticeView;
 use crate::vm::Protection;
 
 /// The name of a kind of protection.
@@ -122,11 +123,12 @@ pub fn Strip(app: App, with: AccountId) -> AnyView {
     let is = move |f: fn(&ConversationView) -> bool| view.with(|view| view.as_ref().is_some_and(f));
     let asking = Memo::new(move |_| is(|view| view.protection == Protection::Asking));
     let waits = Memo::new(move |_| is(|view| view.waits_for_keys));
+    let notices = Memo::new(move |_| view.with(|view| view.as_ref().map(|v| v.notices.clone()).unwrap_or_default()));
     let name = move || app.title(&with);
     view! {
         <div class="strips" role="status">
             {move || waits.get().then(|| view! { <p class="strip">{icons::Clock()}<bdi>{tf(K::WaitsForKeys, &[("name", &name())])}</bdi></p> })}
-            <Notices app=app with=with/>
+            <Notices app=app with=with notices=notices/>
             {move || asking.get().then(|| view! { <Decide app=app with=with/> })}
         </div>
     }
@@ -150,12 +152,13 @@ fn Decide(app: App, with: AccountId) -> AnyView {
     .into_any()
 }
 
-/// What a person must be told about the contact's devices, until they have seen it.
+/// What a person must be told about somebody's devices, their own or a contact's, until they have seen it.
 #[component]
-fn Notices(app: App, with: AccountId) -> AnyView {
-    let notices = Memo::new(move |_| app.conversations.view(&with).map(|view| view.notices).unwrap_or_default());
+pub fn Notices(app: App, with: AccountId, notices: Memo<Vec<NoticeView>>) -> AnyView {
+    let own = app.is_self(&with);
+    let helping = RwSignal::new(false);
     let name = move || app.title(&with);
-    (move || {
+    let lines = move || {
         let all = notices.get();
         if all.is_empty() {
             return ().into_any();
@@ -167,7 +170,8 @@ fn Notices(app: App, with: AccountId) -> AnyView {
             .into_iter()
             .map(|one| {
                 let when = text::time::moment(one.at_ms, now);
-                view! { <li><bdi>{tf(told(one.notice), &[("name", &name())])}</bdi>" "<span class="strip-time">{when}</span></li> }
+                let (word, device) = if own { told_own(app, one.notice) } else { (told(one.notice), String::new()) };
+                view! { <li><bdi>{tf(word, &[("name", &name()), ("device", &device)])}</bdi>" "<span class="strip-time">{when}</span></li> }
             })
             .collect_view();
         view! {
@@ -175,7 +179,8 @@ fn Notices(app: App, with: AccountId) -> AnyView {
                 {if grave { icons::Warn() } else { icons::Info() }}
                 <ul>{lines}</ul>
                 <div class="strip-actions">
-                    {unendorsed.then(|| view! {
+                    {own.then(|| view! { <button type="button" class="button button-small" on:click=move |_| helping.set(true)>{t(K::NotMe)}</button> })}
+                    {(unendorsed && !own).then(|| view! {
                         <button type="button" class="button button-small" on:click=move |_| app.send(Command::AcceptDevices { who: with })>{t(K::AcceptDevices)}</button>
                     })}
                     <button type="button" class="button button-small" on:click=move |_| app.send(Command::DismissNotices { with })>{t(K::Understood)}</button>
@@ -183,22 +188,47 @@ fn Notices(app: App, with: AccountId) -> AnyView {
             </div>
         }
         .into_any()
-    })
+    };
+    view! {
+        {lines}
+        {move || helping.get().then(|| view! {
+            <Dialog title=Signal::stored(t(K::NotMeTitle).to_owned()) on_close=move |()| helping.set(false) class="ask">
+                <p>{t(K::NotMeFirst)}</p>
+                <p>{t(K::NotMeThen)}</p>
+                <div class="ask-actions"><button type="button" class="button" autofocus=true on:click=move |_| helping.set(false)>{t(K::Close)}</button></div>
+            </Dialog>
+        })}
+    }
     .into_any()
 }
 
+/// Of the own devices: the words, and the name of the device that is meant.
+fn told_own(app: App, notice: Notice) -> (K, String) {
+    let word = match notice {
+        Notice::DeviceAdded => K::OwnAdded,
+        Notice::DeviceUnendorsed => K::OwnUnendorsed,
+        Notice::DeviceRemoved => K::OwnRemoved,
+        Notice::DeviceStale => K::OwnStale,
+        Notice::SaidCopied { device } => return (K::OwnSaidCopied, super::devices::name_of(app, &device)),
+        Notice::MayBeCopied | Notice::Fork | Notice::Withheld => K::OwnCopied,
+        Notice::UnlistedDevice | Notice::NotForwardSecret => K::OwnUnlisted,
+    };
+    (word, String::new())
+}
+
 const fn is_grave(notice: Notice) -> bool {
-    !matches!(notice, Notice::DeviceAdded | Notice::DeviceRemoved)
+    !matches!(notice, Notice::DeviceAdded | Notice::DeviceRemoved | Notice::DeviceStale)
 }
 
 const fn told(notice: Notice) -> K {
     match notice {
         Notice::DeviceAdded => K::NoticeAdded,
         Notice::DeviceUnendorsed => K::NoticeUnendorsed,
-        Notice::DeviceRemoved => K::NoticeRemoved,
+        Notice::DeviceRemoved | Notice::DeviceStale => K::NoticeRemoved,
         Notice::NotForwardSecret => K::NoticeNotSecret,
         Notice::UnlistedDevice => K::NoticeUnlisted,
-        Notice::MayBeCopied => K::NoticeCopied,
+        Notice::MayBeCopied | Notice::SaidCopied { .. } => K::NoticeCopied,
+        Notice::Withheld => K::NoticeWithheld,
         Notice::Fork => K::NoticeFork,
     }
 }

@@ -78,6 +78,7 @@ impl Engine {
             self.with_zr1(cx, |manager, m| manager.tick(m));
         }
         self.settle_secrecy(cx, "");
+        self.show_waiting();
         self.read_outboxes(cx);
     }
 

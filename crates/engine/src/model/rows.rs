@@ -71,6 +71,8 @@ pub(crate) struct MessageRow {
     /// Its hash in the own swarm (for outgoing ones: of the sync copy).
     pub(crate) hash: Option<String>,
     pub(crate) expires: Option<ExpiresRow>,
+    /// Went or came without forward secrecy although the other side has it.
+    pub(crate) open: bool,
 }
 
 /// A message that disappears.
@@ -286,6 +288,7 @@ mod tests {
             state: Some(SendState::Failed(SendFailure::Refused)),
             hash: Some("hash".into()),
             expires: Some(ExpiresRow { after: Expiry::AfterRead(60), at_ms: Some(8) }),
+            open: true,
         };
         let sealed = Sealed { data: vec![1, 2, 3], hash: "hash".into() };
         let outbox = |what| OutboxRow {
@@ -373,6 +376,11 @@ mod tests {
         );
         let message: MessageRow = decode_either::<first::MessageRow, _>(Table::Message, &read(&message)).unwrap();
         assert!(message.body == "body" && message.unread && message.expires.is_none());
+        let mut second = encode(Table::Message, &message);
+        *second.first_mut().unwrap() = 2;
+        second.pop();
+        let read: MessageRow = decode_either::<first::MessageRow, _>(Table::Message, &second).unwrap();
+        assert!(read == message && !read.open);
         assert!(
             decode_either::<first::ContactRow, ContactRow>(Table::Contact, &encode(Table::Contact, &contact)).is_ok()
         );

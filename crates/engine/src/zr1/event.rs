@@ -117,6 +117,15 @@ pub enum Notice {
     MayBeCopied,
     /// Two lists of the contact contradict each other.
     Fork,
+    /// The contact has spoken of a newer list for a day, and no node shows it.
+    Withheld,
+    /// A device of the own account has not been seen for two months and was taken out of the list.
+    DeviceStale,
+    /// Somebody's app says that this device of the own account may have been copied. Shown, and nothing else.
+    SaidCopied {
+        /// Which.
+        device: [u8; 16],
+    },
 }
 
 /// A device in a list.

@@ -11,8 +11,8 @@ use zwiebel_proto::zr1::manifest::{
 use zwiebel_proto::zr1::sort_short;
 use zwiebel_proto::zr1::sticky::{StickyEntry, StickySet, StickyState};
 
-use super::rows::{Standing, Status};
-use super::{AHEAD_MS, DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Published, Store};
+use super::rows::{Device, Standing, Status, device_key, kind};
+use super::{AHEAD_MS, DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Published, Store};
 
 /// The own list is read this often.
 const OWN_READ_MS: u64 = HOUR_MS;
@@ -20,6 +20,8 @@ const OWN_READ_MS: u64 = HOUR_MS;
 const MAX_REWRITES: u32 = 5;
 /// How long a device that misses itself may put itself back without asking.
 const REJOIN_MS: u64 = DAY_MS;
+/// A device of the account without a valid bundle for this long is given up.
+const STALE_MS: u64 = 60 * DAY_MS;
 /// A sticky set with changes is written within an hour.
 const STICKY_WITHIN_MS: u64 = 20 * MINUTE_MS;
 
@@ -232,7 +234,9 @@ impl Manager {
         let seq = seq.max(floor).saturating_add(1);
         let Ok(blob) = draft.sign(self.account.ed25519(), seq, &prev, m.now_ms) else { return };
         let Ok(list) = Manifest::verify(&blob, &self.own, m.now_ms) else { return };
+        self.live.signing = true;
         self.accept_own(&list, &blob, m);
+        self.live.signing = false;
         let number = self.store(self.own, mailbox::MANIFEST, ttl::OWNED, blob);
         self.live.publishing.insert(number, mailbox::MANIFEST);
         self.look_again(m);
@@ -269,10 +273,52 @@ impl Manager {
 
     /// Takes a device of the own account out of the list (5.6).
     pub fn revoke(&mut self, device: DeviceId, m: &mut Moment<'_>) {
+        self.take_out(device, RevocationReason::User, m);
+        self.withdraw_warning(self.own);
+    }
+
+    /// Gives up devices of the account that have had no valid bundle for 60 days (5.6). Only time that this device has watched
+    /// counts: a bundle lives for 30 days, so between two reads that are closer none can have come and gone. `before_ms`: the
+    /// last read but this one.
+    pub(super) fn give_up_stale(&mut self, before_ms: u64, m: &mut Moment<'_>) {
+        let Some(list) = self.own_list().cloned() else { return };
+        let now = m.now_ms;
+        let this = self.device.as_ref().filter(|device| device.row.status == Status::Listed).map(|device| device.id);
+        let Some(this) = this else { return };
+        for entry in list.active().filter(|entry| entry.public.id().0 != this) {
+            let id = entry.public.id();
+            let device = (self.own, id.0);
+            if self.bundle_of(&device, now).is_some() {
+                self.note_missing(device, None);
+                continue;
+            }
+            let watched = now.saturating_sub(before_ms) < ttl::OWNED;
+            let since = self.missing.get(&device).copied().filter(|_| watched).unwrap_or(now);
+            self.note_missing(device, Some(since));
+            let heard = self.peers.get(&device).map_or(0, |peer| peer.heard_ms);
+            // As with new keys: not on the word of one clock.
+            if now.saturating_sub(since.max(heard)) > STALE_MS && self.clocks_agree(now) {
+                self.note_missing(device, None);
+                self.take_out(id, RevocationReason::Stale, m);
+                self.notice(self.own, Notice::DeviceStale, now);
+            }
+        }
+    }
+
+    pub(super) fn note_missing(&mut self, device: Device, since_ms: Option<u64>) {
+        let key = device_key(kind::MISSING, &device);
+        match since_ms {
+            Some(since) if self.missing.insert(device, since) != Some(since) => self.put(key, &since),
+            None if self.missing.remove(&device).is_some() => self.delete(key),
+            _ => {}
+        }
+    }
+
+    fn take_out(&mut self, device: DeviceId, reason: RevocationReason, m: &mut Moment<'_>) {
         let Some(list) = self.own_list().cloned() else { return };
         let mut draft = list.list.clone();
         draft.restored = false;
-        revoke_in(&mut draft, device, RevocationReason::User, m.now_ms);
+        revoke_in(&mut draft, device, reason, m.now_ms);
         let farewell = self.farewell(device, m);
         self.sign_list(&draft, list.seq, m);
         self.step.stores.extend(farewell); // after the list, which it makes the device read
@@ -293,7 +339,7 @@ impl Manager {
 
     /// The list has changed: our other devices are told at once, whoever talks to us within a minute.
     fn tell_list(&mut self, m: &mut Moment<'_>) {
-        let known: Vec<super::rows::Device> = self
+        let known: Vec<Device> = self
             .peers
             .iter()
             .filter(|(device, peer)| peer.active.is_some() && self.is_approved(&device.0))
@@ -328,7 +374,7 @@ impl Manager {
         let pairs: Vec<[u8; 4]> = self.prekeys.keys().copied().collect();
         for pair in pairs {
             self.prekeys.remove(&pair);
-            self.delete(super::rows::key(super::kind::PREKEY, &pair));
+            self.delete(super::rows::key(kind::PREKEY, &pair));
         }
         if let Some(device) = &mut self.device {
             device.row.status = Status::Revoked;

@@ -86,6 +86,8 @@ impl Manager {
             held: BTreeMap::new(),
             taken: BTreeMap::new(),
             unreadable: BTreeMap::new(),
+            asides: BTreeMap::new(),
+            missing: BTreeMap::new(),
             notices: BTreeMap::new(),
             step: Step::default(),
             live: Live::default(),
@@ -140,6 +142,12 @@ impl Manager {
             }
             kind::UNREADABLE => {
                 self.unreadable.insert(id16(name)?, decode(value)?);
+            }
+            kind::ASIDE => {
+                self.asides.insert(rows::device_of(name).ok_or(DAMAGED)?, decode(value)?);
+            }
+            kind::MISSING => {
+                self.missing.insert(rows::device_of(name).ok_or(DAMAGED)?, decode(value)?);
             }
             kind::NOTICES => {
                 self.notices.insert(account_key(name).ok_or(DAMAGED)?, decode(value)?);

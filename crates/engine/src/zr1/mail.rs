@@ -33,7 +33,14 @@ impl Manager {
             self.acked(&device, &id.0, now);
         }
         for container in &message.nacks {
-            self.asked_again(&device, &container.0, now);
+            self.asked_again(&device, &container.0, m);
+        }
+        let by = (message.session_content.is_some() && message.kind != ContentKind::Control).then_some(message.id.0);
+        for container in &message.settled {
+            self.end_placeholder(&account, container.0, by);
+        }
+        if let Some(copied) = message.copied.filter(|_| approved) {
+            self.said_copied(copied, now);
         }
         if message.manifest.is_some() && approved {
             // A list shown to us alone must not be believed: it only makes us look.
@@ -109,7 +116,10 @@ impl Manager {
         unconfirmed: bool,
         m: &mut Moment<'_>,
     ) -> bool {
-        let Some(content) = message.session_content.clone() else { return false };
+        let Some(content) = message.session_content.clone() else {
+            self.owe_quietly(device, message.id.0, m);
+            return false;
+        };
         let new = self.take_name(&author, &with, message, m.now_ms);
         if new {
             let id = message.id.0;
@@ -119,9 +129,6 @@ impl Manager {
                 let relayed = author != device.0;
                 self.emit(Event::Message { from: author, id, content, unconfirmed, relayed });
             }
-        }
-        if message.resend > 1 || !new {
-            self.replace_placeholder(&device, message.id.0);
         }
         if new || self.is_own(&device.0) {
             self.owe_ack(device, message.id.0, m);

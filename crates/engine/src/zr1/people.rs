@@ -85,8 +85,12 @@ impl Manager {
         let answer = &answer;
         let asked = self.live.wanted.remove(&owner).map_or(0, |(_, nodes)| nodes);
         if self.is_own(&owner) {
+            let before_ms = self.row_of(&owner).fetched_ms;
             self.own_fetched(answer, m);
             self.take_bundles(owner, &answer.bundles, m.now_ms);
+            if answer.nodes > 1 {
+                self.give_up_stale(before_ms, m);
+            }
         } else {
             self.person_fetched(owner, answer, asked, m);
             self.fall_back(owner, m.now_ms);
@@ -109,6 +113,7 @@ impl Manager {
         sort_short(&mut found, |(list, _)| (list.seq, *list.hash()));
         let Some((list, blob)) = found.last() else {
             self.nothing_published(owner, asked, now);
+            self.mind_withheld(owner, asked, now);
             return;
         };
         self.change_person(owner, |row| {
@@ -126,6 +131,9 @@ impl Manager {
             self.take_list(owner, list, blob, m);
         } else if list.seq == floor {
             self.same_number(owner, list, blob, m);
+            self.mind_withheld(owner, asked, now);
+        } else {
+            self.mind_withheld(owner, asked, now);
         }
         self.take_bundles(owner, &answer.bundles, now);
     }
@@ -160,7 +168,7 @@ impl Manager {
         if known.hash() == list.hash() {
             return;
         }
-        let since = person.row.fork_ms;
+        let since = if person.row.fork.is_empty() { 0 } else { person.row.fork_ms };
         let now = m.now_ms;
         if since == 0 {
             let kept = blob.to_vec();
@@ -178,6 +186,20 @@ impl Manager {
             self.change_person(owner, |row| row.fork_ms = now);
         }
         self.want(owner, now.saturating_add(if since == 0 { MINUTE_MS } else { HOUR_MS }), 2);
+    }
+
+    /// A contact speaks of a newer list than three nodes show: normal for minutes, not for a day (8.2). The time since then stands
+    /// where that of a fork does, without another list beside it.
+    fn mind_withheld(&mut self, owner: AccountId, asked: u8, now: u64) {
+        let row = self.row_of(&owner);
+        if row.fork_ms == 0 || !row.fork.is_empty() {
+            return;
+        }
+        if asked >= 3 && now.saturating_sub(row.fork_ms) > FORK_MS {
+            self.notice(owner, Notice::Withheld, now);
+            self.change_person(owner, |row| row.fork_ms = now);
+        }
+        self.want(owner, now.saturating_add(HOUR_MS), 3);
     }
 
     /// A verified list with a higher number than any before: the devices it adds and removes, and what follows.
@@ -218,9 +240,7 @@ impl Manager {
             .collect();
         for device in gone {
             self.close_device(device, now);
-            if !self.is_own(&owner) {
-                self.notice(owner, Notice::DeviceRemoved, now);
-            }
+            self.tell_change(owner, Notice::DeviceRemoved, now);
         }
         self.expand_all(&owner, m);
     }
@@ -285,6 +305,21 @@ impl Manager {
         };
         let this = self.device.as_ref().is_some_and(|own| own.id == device.1);
         if !this {
+            self.tell_change(owner, notice, now);
+        }
+    }
+
+    /// The person has dealt with a device that nobody had vouched for.
+    pub(super) fn withdraw_warning(&mut self, owner: AccountId) {
+        let Some(list) = self.notices.get_mut(&owner) else { return };
+        list.retain(|(_, notice)| *notice != Notice::DeviceUnendorsed);
+        let row = list.clone();
+        self.put(super::rows::key(super::kind::NOTICES, &owner.to_bytes()), &row);
+    }
+
+    /// A list has changed. The person knows what they did on this device.
+    fn tell_change(&mut self, owner: AccountId, notice: Notice, now: u64) {
+        if !(self.is_own(&owner) && self.live.signing) {
             self.notice(owner, notice, now);
         }
     }
@@ -302,14 +337,12 @@ impl Manager {
 
     /// A device that nobody had vouched for is vouched for now: the warning becomes a line.
     fn vouched_after_all(&mut self, owner: AccountId, now: u64) {
-        let open = self.peers.iter().any(|((account, _), peer)| *account == owner && peer.unendorsed_ms != 0);
-        if open {
+        let doubtful = |peer: &PeerRow| peer.unendorsed_ms != 0 && !peer.gone;
+        if self.peers.iter().any(|((account, _), peer)| *account == owner && doubtful(peer)) {
             return;
         }
-        if let Some(list) = self.notices.get_mut(&owner) {
-            list.retain(|(_, notice)| *notice != Notice::DeviceUnendorsed);
-        }
-        self.notice(owner, Notice::DeviceAdded, now);
+        self.withdraw_warning(owner);
+        self.tell_change(owner, Notice::DeviceAdded, now);
     }
 
     /// A device is out: its sessions end, nothing more is sent to it.
@@ -324,6 +357,8 @@ impl Manager {
         if self.owed.remove(&device).is_some() {
             self.delete(super::rows::device_key(super::kind::OWED, &device));
         }
+        self.change_aside(device, |aside| *aside = super::AsideRow::default());
+        self.note_missing(device, None);
     }
 
     fn take_bundles(&mut self, owner: AccountId, blobs: &[Vec<u8>], now: u64) {
@@ -369,6 +404,9 @@ impl Manager {
         let at = now.max(last.saturating_add(HINT_MS));
         self.live.hinted.insert(owner, at);
         self.want(owner, at, 2);
+        if !self.is_own(&owner) && self.row_of(&owner).fork_ms == 0 {
+            self.change_person(owner, |row| row.fork_ms = now.max(1));
+        }
     }
 
     /// A v1 message, a contact link or a code named a list (3.5): nodes that hide it cannot keep us on v1. What somebody names who

@@ -30,8 +30,8 @@ const HELD_MS: u64 = DAY_MS;
 const HELD_AGAIN_MS: u64 = 2 * super::SECOND_MS;
 /// A placeholder says that nothing came after this long.
 const UNREADABLE_MS: u64 = 14 * DAY_MS;
-/// And goes away after this long: no sender tries any more.
-const UNREADABLE_SHOWN_MS: u64 = 60 * DAY_MS;
+/// Placeholders of one account.
+const MAX_UNREADABLE: usize = 200;
 
 /// What became of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,6 +285,10 @@ impl Manager {
         let row = UnreadableRow { account: device.0, device: device.1, at_ms: now };
         self.put(key(kind::UNREADABLE, &container), &row);
         self.unreadable.insert(container, row);
+        let all = self.placeholders(&device.0);
+        for oldest in all.iter().take(all.len().saturating_sub(MAX_UNREADABLE)) {
+            self.end_placeholder(&device.0, *oldest, None);
+        }
         self.change_owed(device, |owed| {
             if !owed.nacks.contains(&container) {
                 owed.nacks.push(container);
@@ -297,25 +301,30 @@ impl Manager {
         }
     }
 
-    /// A resend came from a device: its oldest placeholder is replaced. The unreadable container's own message id is
-    /// not known, so the order of arrival decides.
-    pub(super) fn replace_placeholder(&mut self, device: &Device, by: [u8; 16]) {
-        let oldest = self
-            .unreadable
-            .iter()
-            .filter(|(_, row)| (row.account, row.device) == *device)
-            .min_by_key(|(_, row)| row.at_ms)
-            .map(|(container, _)| *container);
-        if let Some(container) = oldest {
-            self.end_placeholder(container, Some(by));
+    /// The sender's answer names a container that could not be read: its placeholder goes, replaced by a message if there is one.
+    pub(super) fn end_placeholder(&mut self, from: &AccountId, container: [u8; 16], by: Option<[u8; 16]>) {
+        if self.unreadable.get(&container).is_none_or(|row| row.account != *from) {
+            return;
+        }
+        self.unreadable.remove(&container);
+        self.delete(key(kind::UNREADABLE, &container));
+        if !self.is_own(from) {
+            self.emit(Event::Replaced { from: *from, container, by });
         }
     }
 
-    fn end_placeholder(&mut self, container: [u8; 16], by: Option<[u8; 16]>) {
-        let Some(row) = self.unreadable.remove(&container) else { return };
-        self.delete(key(kind::UNREADABLE, &container));
-        if !self.is_own(&row.account) {
-            self.emit(Event::Replaced { from: row.account, container, by });
+    /// What of somebody's could not be read, oldest first.
+    fn placeholders(&self, from: &AccountId) -> Vec<[u8; 16]> {
+        let theirs = self.unreadable.iter().filter(|(_, row)| row.account == *from);
+        let mut all: Vec<(u64, [u8; 16])> = theirs.map(|(container, row)| (row.at_ms, *container)).collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, container)| container).collect()
+    }
+
+    /// The conversation is deleted.
+    pub(super) fn forget_placeholders(&mut self, from: &AccountId) {
+        for container in self.placeholders(from) {
+            self.end_placeholder(from, container, None);
         }
     }
 
@@ -413,15 +422,6 @@ impl Manager {
         for id in old {
             self.orphans.remove(&id);
             self.delete(key(kind::ORPHAN, &id));
-        }
-        let over: Vec<[u8; 16]> = self
-            .unreadable
-            .iter()
-            .filter(|(_, row)| now.saturating_sub(row.at_ms) > UNREADABLE_SHOWN_MS)
-            .map(|(container, _)| *container)
-            .collect();
-        for container in over {
-            self.end_placeholder(container, None);
         }
     }
 

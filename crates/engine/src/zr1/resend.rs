@@ -2,8 +2,8 @@
 
 use zwiebel_proto::account_id::AccountId;
 
-use super::rows::{Device, OutKind, Target, TargetStage};
-use super::{DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager};
+use super::rows::{Device, OutKind, OutRow, Target, TargetStage};
+use super::{DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Protection};
 
 /// A later message is acknowledged and this one not, for this long: once more in the same session.
 const GAP_MS: u64 = 10 * MINUTE_MS;
@@ -16,6 +16,8 @@ pub(super) const GIVE_UP_MS: u64 = 60 * DAY_MS;
 pub(super) const ACKED_KEPT_MS: u64 = DAY_MS;
 /// Resends of acknowledged content to one device in a day.
 pub(super) const MAX_RESENDS: u32 = 100;
+/// Containers without anything to see that are remembered for one device.
+const MAX_SAID: usize = 32;
 /// A device without a bundle for this long is out of the count.
 const STALE_DEVICE_MS: u64 = 30 * DAY_MS;
 
@@ -60,13 +62,14 @@ impl Manager {
 
     /// A device could not read a container (6.6). Bounded: else whoever steals a device could have everything that
     /// was recorded encrypted to it again.
-    pub(super) fn asked_again(&mut self, device: &Device, container: &[u8; 16], now: u64) {
+    pub(super) fn asked_again(&mut self, device: &Device, container: &[u8; 16], m: &mut Moment<'_>) {
+        let now = m.now_ms;
         let found = self.out.iter().find_map(|(number, row)| {
             let target =
                 row.targets.iter().find(|target| is(target, device) && target.containers.contains(container))?;
             Some((*number, target.stage, target.acked_ms, target.containers.last() == Some(container)))
         });
-        let Some((number, stage, acked_ms, newest)) = found else { return };
+        let Some((number, stage, acked_ms, newest)) = found else { return self.nothing_lost(device, container, m) };
         match stage {
             // A newer copy is on its way, or it waits anyway.
             TargetStage::Queued | TargetStage::Dropped => return,
@@ -79,6 +82,35 @@ impl Manager {
             }
         }
         self.requeue(number, device, 0);
+    }
+
+    /// A device asks for a container that carried nothing a person would see, only acknowledgements for example: it is told not
+    /// to wait, once, and no sooner and no oftener than silent messages are acknowledged.
+    fn nothing_lost(&mut self, device: &Device, container: &[u8; 16], m: &mut Moment<'_>) {
+        let said = self.asides.get(device).is_some_and(|aside| aside.said.contains(container));
+        if !said || !self.is_approved(&device.0) {
+            return;
+        }
+        self.change_aside(*device, |aside| {
+            aside.said.retain(|one| one != container);
+            aside.void.push(*container);
+        });
+        self.owe_by(*device, self.quiet_at(device), m);
+    }
+
+    /// Something goes to a device within some minutes, and not before a time.
+    pub(super) fn owe_by(&mut self, device: Device, not_before_ms: u64, m: &mut Moment<'_>) {
+        let at = m.now_ms.saturating_add(super::between(2 * MINUTE_MS, 15 * MINUTE_MS, m.rng)).max(not_before_ms);
+        self.change_owed(device, |owed| owed.due_ms = if owed.due_ms == 0 { at } else { owed.due_ms.min(at) });
+    }
+
+    /// A container to a device carried nothing that a person would see.
+    pub(super) fn note_said(&mut self, device: Device, container: [u8; 16]) {
+        self.change_aside(device, |aside| {
+            aside.said.push(container);
+            let excess = aside.said.len().saturating_sub(MAX_SAID);
+            aside.said.drain(..excess);
+        });
     }
 
     /// To be sealed again for a device; in a session younger than `after_ms` unless that is 0.
@@ -175,13 +207,35 @@ impl Manager {
             .min()
     }
 
-    /// Whether somebody waits for keys for more than a minute (3.5, "Waiting for keys").
+    /// The message of this time, if it has waited for keys for more than a minute and may go out without them: the contact has
+    /// ZR1, is not verified, and nothing of it was sealed for them.
     #[must_use]
-    pub fn waits_for_keys(&self, who: &AccountId, now: u64) -> bool {
-        self.out.values().any(|row| {
-            let nothing = !row.targets.iter().any(|target| target.account == *who && !target.containers.is_empty());
-            row.to == *who && row.kind == OutKind::Chat && nothing && now.saturating_sub(row.created_ms) > MINUTE_MS
-        })
+    pub fn may_go_openly(&self, to: &AccountId, sent_ms: u64, now: u64) -> Option<u64> {
+        if !matches!(self.protection(to), Protection::Waiting | Protection::ForwardSecret { verified: false })
+            || self.row_of(to).verified
+        {
+            return None;
+        }
+        let named = |row: &OutRow| row.id.starts_with(&sent_ms.to_be_bytes()) && row.waits(to, now);
+        self.out.iter().find(|(_, row)| named(row)).map(|(number, _)| *number)
+    }
+
+    /// The person sends one message that waits without forward secrecy (3.5). Whether it went: it has left the manager, as one
+    /// for somebody without ZR1 does.
+    pub fn send_openly(&mut self, to: &AccountId, sent_ms: u64, now: u64) -> bool {
+        let number = self.may_go_openly(to, sent_ms, now);
+        let Some((number, row)) = number.and_then(|number| Some((number, self.out.remove(&number)?))) else {
+            return false;
+        };
+        self.delete(super::rows::number_key(number));
+        self.emit(Event::Fallback { to: *to, id: row.id, content: row.content });
+        true
+    }
+
+    /// How many messages have waited for somebody's keys for more than a minute (3.5, "Waiting for keys").
+    #[must_use]
+    pub fn waiting_for_keys(&self, who: &AccountId, now: u64) -> usize {
+        self.out.values().filter(|row| row.waits(who, now)).count()
     }
 }
 

@@ -51,6 +51,10 @@ pub(crate) mod kind {
     pub(crate) const TAKEN: u8 = b'm';
     /// Messages that could not be read, by container.
     pub(crate) const UNREADABLE: u8 = b'x';
+    /// Since when a device of the own account has no valid bundle.
+    pub(crate) const MISSING: u8 = b'i';
+    /// What goes along to a device, and what it was told in passing.
+    pub(crate) const ASIDE: u8 = b'g';
     /// What a person should see about an account, by account.
     pub(crate) const NOTICES: u8 = b'z';
 }
@@ -161,7 +165,8 @@ pub(crate) struct PersonRow {
     /// The sequence number a hint named, and how many searches of three nodes found nothing.
     pub(crate) hinted_seq: u64,
     pub(crate) searches: u8,
-    /// Another manifest of the same number: a race of two devices, or a fork if nothing settles it for a day.
+    /// Another manifest of the same number: a race of two devices, or a fork if nothing settles it for a day. With a time alone:
+    /// since when a newer one is spoken of that no node shows.
     pub(crate) fork: Vec<u8>,
     pub(crate) fork_ms: u64,
 }
@@ -319,6 +324,17 @@ pub(crate) struct OwedRow {
     pub(crate) list: bool,
 }
 
+/// Beside what is owed to a device.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AsideRow {
+    /// The latest containers to it that carried nothing a person would see.
+    pub(crate) said: Vec<[u8; 16]>,
+    /// Those of them that it has asked for: it is told not to wait.
+    pub(crate) void: Vec<[u8; 16]>,
+    /// It is to be told that this device of its account may be copied.
+    pub(crate) copied: Option<[u8; 16]>,
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct OrphanRow {
     pub(crate) blob: Vec<u8>,
@@ -364,6 +380,12 @@ impl OutRow {
     /// A message that nothing has happened to.
     pub(crate) const fn new(id: [u8; 16], to: AccountId, kind: OutKind, content: Vec<u8>, created_ms: u64) -> Self {
         Self { id, to, kind, content, created_ms, targets: Vec::new(), stored: false, delivered: false, failed: false }
+    }
+
+    /// Whether it has waited for somebody's keys for more than a minute.
+    pub(crate) fn waits(&self, who: &AccountId, now: u64) -> bool {
+        let nothing = !self.targets.iter().any(|target| target.account == *who && !target.containers.is_empty());
+        self.to == *who && self.is_shown() && nothing && now.saturating_sub(self.created_ms) > super::MINUTE_MS
     }
 
     /// Whether the person sees what becomes of it.

@@ -44,8 +44,14 @@ impl Manager {
         let numbers: Vec<u64> =
             self.out.iter().filter(|(_, row)| row.to == *to && row.id == *id).map(|(number, _)| *number).collect();
         for number in numbers {
-            self.out.remove(&number);
+            let row = self.out.remove(&number);
             self.delete(super::rows::number_key(number));
+            // Whoever could not read it need not wait for it.
+            for target in row.into_iter().flat_map(|row| row.targets) {
+                for container in target.containers {
+                    self.note_said((target.account, target.device), container);
+                }
+            }
         }
     }
 
@@ -68,13 +74,14 @@ impl Manager {
         again > 0
     }
 
-    /// Forgets everything that waits for somebody.
+    /// Forgets everything that waits for somebody, and what of theirs could not be read.
     pub fn forget_all(&mut self, to: &AccountId) {
         let numbers: Vec<u64> = self.out.iter().filter(|(_, row)| row.to == *to).map(|(number, _)| *number).collect();
         for number in numbers {
             self.out.remove(&number);
             self.delete(super::rows::number_key(number));
         }
+        self.forget_placeholders(to);
     }
 
     /// Tries a message that was given up once more. Whether there was one.
@@ -332,6 +339,13 @@ impl Manager {
             message.sync = about.map(|account| account.to_bytes().to_vec());
         }
         message.resend = resend;
+        let again = row.targets.iter().filter(|target| target.account == *account);
+        let again = again.filter(|target| devices.iter().any(|(device, _)| *device == target.device));
+        for container in again.flat_map(|target| target.containers.iter().rev().take(MAX_NACKS / 4)) {
+            if message.settled.len() < MAX_NACKS && !message.settled.contains(&ContainerId(*container)) {
+                message.settled.push(ContainerId(*container));
+            }
+        }
         for (device, _) in devices {
             self.add_owed(&mut message, &(*account, *device), m);
         }
@@ -355,6 +369,8 @@ impl Manager {
             hello: None,
             sync: None,
             resend: 0,
+            settled: Vec::new(),
+            copied: None,
         }
     }
 
@@ -362,9 +378,17 @@ impl Manager {
     fn add_owed(&mut self, message: &mut Message, device: &Device, m: &mut Moment<'_>) {
         if let Some(mut owed) = self.owed.get(device).cloned() {
             let quiet_at = self.quiet_at(device);
-            if quiet_at <= m.now_ms && !owed.quiet.is_empty() {
+            let void = self.asides.get(device).map(|aside| aside.void.clone()).unwrap_or_default();
+            if quiet_at <= m.now_ms && !(owed.quiet.is_empty() && void.is_empty()) {
                 owed.acks.append(&mut owed.quiet);
+                let room = MAX_NACKS.saturating_sub(message.settled.len()).min(void.len());
+                message.settled.extend(void.iter().take(room).copied().map(ContainerId));
+                self.change_aside(*device, |aside| drop(aside.void.drain(..room)));
                 self.change_peer(*device, |peer| peer.quiet_ms = m.now_ms);
+            }
+            if message.kind == ContentKind::Control {
+                message.copied = self.asides.get(device).and_then(|aside| aside.copied);
+                self.change_aside(*device, |aside| aside.copied = None);
             }
             let room = MAX_ACKS.saturating_sub(message.acks.len()).min(owed.acks.len());
             message.acks.extend(owed.acks.drain(..room).map(MessageId));
@@ -387,7 +411,7 @@ impl Manager {
         let quiet_at = self.quiet_at(device);
         let due_ms = if !owed.acks.is_empty() || !owed.nacks.is_empty() {
             now.saturating_add(MINUTE_MS)
-        } else if !owed.quiet.is_empty() {
+        } else if !owed.quiet.is_empty() || self.asides.get(device).is_some_and(|aside| !aside.void.is_empty()) {
             quiet_at
         } else {
             self.owed.remove(device);
@@ -457,6 +481,11 @@ impl Manager {
         let sealed = sealed.ok()?;
         let (namespace, ttl_ms) =
             if own { (mailbox::OWN_DEVICES, ttl::OWNED) } else { (mailbox::FROM_OTHERS, ttl::FROM_OTHERS) };
+        if matches!(message.kind, ContentKind::Control | ContentKind::Hello) {
+            for (device, _) in devices {
+                self.note_said((account, *device), sealed.id.0);
+            }
+        }
         Some((self.store(account, namespace, ttl_ms, sealed.envelope), sealed.id.0))
     }
 
@@ -491,7 +520,8 @@ impl Manager {
             self.owed.iter().filter(|(_, owed)| owed.due_ms <= m.now_ms).map(|(device, _)| *device).collect();
         for device in due {
             let quiet_at = self.quiet_at(&device);
-            if quiet_at > m.now_ms && self.owed.get(&device).is_some_and(OwedRow::is_quiet) {
+            let warns = self.asides.get(&device).is_some_and(|aside| aside.copied.is_some());
+            if quiet_at > m.now_ms && !warns && self.owed.get(&device).is_some_and(OwedRow::is_quiet) {
                 self.change_owed(device, |owed| owed.due_ms = quiet_at);
                 continue;
             }

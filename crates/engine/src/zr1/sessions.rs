@@ -6,7 +6,7 @@ use zwiebel_crypto::handshake::{Initiator, Introduction, Reason, Statement, init
 use zwiebel_crypto::ratchet::{Bind, Changes, Position, Session, Trust, evictions};
 use zwiebel_proto::account_id::AccountId;
 
-use super::rows::{Device, SessionRow, Stage, TombstoneRow, device_key, key, kind, position_key};
+use super::rows::{Device, PeerRow, SessionRow, Stage, TombstoneRow, device_key, key, kind, position_key};
 use super::{AHEAD_MS, DAY_MS, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Running};
 
 /// Sessions kept for one device.
@@ -422,6 +422,30 @@ impl Manager {
         let count = self.peers.get(&device).map_or(0, |peer| peer.suspicions.len());
         if count == SUSPICIONS {
             self.notice(device.0, Notice::MayBeCopied, now);
+            self.warn_of_copy(device, now);
+        }
+    }
+
+    /// The other devices of the account are told, so that their owner hears of it (6.4).
+    fn warn_of_copy(&mut self, copied: Device, now: u64) {
+        let talk = |(device, peer): (&Device, &PeerRow)| {
+            (device.0 == copied.0 && *device != copied && !peer.gone && peer.active.is_some()).then_some(*device)
+        };
+        let others: Vec<Device> = self.peers.iter().filter_map(talk).collect();
+        for device in others {
+            self.change_aside(device, |aside| aside.copied = Some(copied.1));
+            let due = self.owed.get(&device).filter(|owed| owed.due_ms != 0).map_or(now, |owed| owed.due_ms);
+            self.change_owed(device, |owed| owed.due_ms = due.min(now.saturating_add(MINUTE_MS)));
+        }
+    }
+
+    /// Somebody who talks to this account says that one of its devices may be copied. They may be wrong, or lie: it is shown
+    /// once, and nothing is done.
+    pub(super) fn said_copied(&mut self, device: [u8; 16], now: u64) {
+        let notice = Notice::SaidCopied { device };
+        let own = (self.own, device);
+        if self.is_listed(&own) && !self.notices(&self.own).iter().any(|(_, known)| *known == notice) {
+            self.notice(self.own, notice, now);
         }
     }
 

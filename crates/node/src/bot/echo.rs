@@ -173,6 +173,8 @@ mod tests {
             reactions: Vec::new(),
             state: None,
             expires: None,
+            open: false,
+            waits: false,
         }
     }
 

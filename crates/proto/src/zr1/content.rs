@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use prost::Message as _;
 use thiserror::Error;
 use zwiebel_crypto::ratchet::ContainerId;
@@ -16,7 +17,7 @@ use super::mailbox::MAX_BLOB;
 
 /// Acknowledgements in one message: ids of 16 bytes, so a long silence still fits a small envelope several times.
 pub const MAX_ACKS: usize = 512;
-/// Negative acknowledgements in one message (6.6).
+/// Negative acknowledgements in one message (6.6), and answers to such.
 pub const MAX_NACKS: usize = 20;
 
 /// Names a message, together with its sender and conversation.
@@ -49,6 +50,27 @@ pub struct ManifestHint {
     pub seq: u64,
     /// The first half of its hash.
     pub hash: [u8; 16],
+}
+
+impl ManifestHint {
+    /// As contact links and codes carry it: the hash, then the number in as few bytes as it needs, highest first; base64url, 23 to 30
+    /// characters.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let seq = self.seq.to_be_bytes();
+        let short = seq.iter().skip_while(|byte| **byte == 0);
+        let bytes: Vec<u8> = self.hash.iter().chain(short).copied().collect();
+        Base64UrlUnpadded::encode_string(&bytes)
+    }
+
+    /// What [`Self::to_text`] has made; `None` for everything else, also for a number that no manifest can have (2.1).
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let bytes = Base64UrlUnpadded::decode_vec(text).ok().filter(|_| text.len() <= 30)?;
+        let (hash, short) = bytes.split_first_chunk::<16>()?;
+        let seq = short.iter().fold(0, |seq: u64, byte| seq << 8 | u64::from(*byte));
+        ((1..=6).contains(&short.len()) && short.first() != Some(&0)).then_some(Self { seq, hash: *hash })
+    }
 }
 
 /// What a device says when it presents itself after a loss.
@@ -91,6 +113,11 @@ pub struct Message {
     pub sync: Option<Vec<u8>>,
     /// How often the message has been sent before.
     pub resend: u32,
+    /// Containers of the sender that the receiver need not wait for: this message takes their place, or they carried nothing that
+    /// a person would see.
+    pub settled: Vec<ContainerId>,
+    /// A device of the receiver's account that may have been copied, as seen from the sender.
+    pub copied: Option<[u8; 16]>,
 }
 
 /// A payload that is not a content of this protocol.
@@ -118,6 +145,8 @@ pub fn encode(message: &Message) -> Vec<u8> {
             .map(|hello| WireHello { since: hello.since_ms, predecessor: hello.predecessor.map(|id| id.to_vec()) }),
         sync: message.sync.clone(),
         resend_no: message.resend,
+        settled: message.settled.iter().map(|id| id.0.to_vec()).collect(),
+        copied: message.copied.map(|id| id.to_vec()),
     }
     .encode_to_vec()
 }
@@ -131,7 +160,7 @@ pub fn decode(payload: &[u8]) -> Result<Message, MalformedContent> {
         return Err(MalformedContent);
     }
     let wire = Wire::decode(payload).map_err(|_| MalformedContent)?;
-    if wire.ack.len() > MAX_ACKS || wire.nack.len() > MAX_NACKS {
+    if wire.ack.len() > MAX_ACKS || wire.nack.len() > MAX_NACKS || wire.settled.len() > MAX_NACKS {
         return Err(MalformedContent);
     }
     let acks = wire.ack.iter().map(|id| array(id).map(MessageId)).collect::<Result<_, _>>()?;
@@ -151,6 +180,8 @@ pub fn decode(payload: &[u8]) -> Result<Message, MalformedContent> {
         hello: wire.hello.map(|hello| hello.parse()).transpose()?,
         sync: wire.sync,
         resend: wire.resend_no,
+        settled: wire.settled.iter().map(|id| array(id).map(ContainerId)).collect::<Result<_, _>>()?,
+        copied: wire.copied.as_deref().map(array).transpose()?,
     })
 }
 
@@ -211,6 +242,10 @@ struct Wire {
     sync: Option<Vec<u8>>,
     #[prost(uint32, tag = "14")]
     resend_no: u32,
+    #[prost(bytes = "vec", repeated, tag = "15")]
+    settled: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "16")]
+    copied: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -10,6 +10,8 @@ use zwiebel_engine::view::DeviceStatus;
 use zwiebel_engine::zr1::{Event, Manager, Moment, Published, Step, Store};
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::zr1::container::Container;
+use zwiebel_proto::zr1::envelope::{self, OuterKey};
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 
 use super::swarm::{Blob, Swarm};
@@ -481,5 +483,21 @@ impl Sim {
     #[must_use]
     pub fn is_acked(&self, id: &[u8; 16]) -> bool {
         self.written.iter().any(|written| written.id == *id && written.acked)
+    }
+
+    /// An envelope for a device as somebody who has the words would seal it again, with a content key that does not open.
+    #[must_use]
+    pub fn with_damaged_capsule(&self, device: usize, blob: &[u8]) -> Vec<u8> {
+        let account = self.devices[device].account;
+        let mut body = envelope::open(Account::from_seed16(self.seeds[account]).x25519(), blob).expect("it opens");
+        let capsule = {
+            let container = Container::parse(&body).expect("a container");
+            let id = self.devices[device].manager.device_id().expect("a device");
+            let entries = container.entries_for(&id).expect("a capsule for it");
+            entries[0].capsule().to_vec()
+        };
+        let start = body.windows(capsule.len()).position(|window| window == capsule).expect("it is there");
+        body[start + capsule.len() - 1] ^= 1;
+        envelope::seal(&OuterKey::of_account(&self.ids[account]), &body, &mut seeded(1)).expect("it fits")
     }
 }

@@ -64,6 +64,6 @@ impl From<ConversationRow> for super::ConversationRow {
 impl From<MessageRow> for super::MessageRow {
     fn from(row: MessageRow) -> Self {
         let MessageRow { with, body, quote, reactions, deleted, unread, state, hash } = row;
-        Self { with, body, quote, reactions, deleted, unread, state, hash, expires: None }
+        Self { with, body, quote, reactions, deleted, unread, state, hash, expires: None, open: false }
     }
 }

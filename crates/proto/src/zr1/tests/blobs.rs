@@ -217,6 +217,8 @@ fn message() -> Message {
         hello: Some(Hello { since_ms: Some(6), predecessor: Some([7; 16]) }),
         sync: Some(vec![]),
         resend: 8,
+        settled: vec![ContainerId([8; 16])],
+        copied: Some([9; 16]),
     }
 }
 
@@ -242,5 +244,20 @@ proptest! {
         prop_assert!(witness::open(&a.device, &bytes).is_none());
         prop_assert!(StickySet::open(&a.account, &bytes).is_err());
         prop_assert!(LinkRequest::open(&a.account, &bytes, NOW).is_err());
+    }
+}
+
+#[test]
+fn a_hint_in_a_link_comes_back_and_nothing_else_is_one() {
+    for seq in [1, 255, 256, 1_000_000, (1 << 48) - 1] {
+        let hint = ManifestHint { seq, hash: [0xfb; 16] };
+        let text = hint.to_text();
+        assert!((23..=30).contains(&text.len()), "{text}");
+        assert_eq!(ManifestHint::from_text(&text), Some(hint));
+    }
+    let (none, large) = (ManifestHint { seq: 0, hash: [1; 16] }, ManifestHint { seq: 1 << 48, hash: [1; 16] });
+    for text in [none.to_text(), large.to_text(), String::new(), "utm=1".into(), "\u{e4}".repeat(15), "A".repeat(1_000)]
+    {
+        assert_eq!(ManifestHint::from_text(&text), None);
     }
 }
