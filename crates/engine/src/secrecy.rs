@@ -389,7 +389,7 @@ impl Engine {
     pub(crate) fn unreadable_views(&self, from: &AccountId) -> Vec<UnreadableView> {
         let now = self.net.clock.network(self.time.now());
         let all = self.zr1().map(|manager| manager.unreadable(from, now)).unwrap_or_default();
-        all.into_iter().map(|(at, given_up)| UnreadableView { at_ms: self.device_time(at), given_up }).collect()
+        all.into_iter().map(|(at_ms, given_up)| UnreadableView { at_ms, given_up }).collect()
     }
 
     pub(crate) fn notice_views(&self, about: &AccountId) -> Vec<NoticeView> {

@@ -119,7 +119,7 @@ pub struct NoticeView {
 /// The place of a message that could not be read and was asked for again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnreadableView {
-    /// When it came (Unix ms on the device's clock).
+    /// When it came (Unix ms on the network's clock, like the times of messages).
     pub at_ms: u64,
     /// It did not come again in time.
     pub given_up: bool,

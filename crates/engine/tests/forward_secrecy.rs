@@ -450,3 +450,16 @@ fn the_only_device_is_lost_and_the_words_bring_what_nobody_acknowledged() {
     let arrived = world.run_until(10 * MINUTE_MS, |w| with_prefix(w, new, "are you").len() == 1);
     assert!(arrived.is_some());
 }
+
+#[test]
+fn list_and_bundle_written_together_are_read_back_together() {
+    let mut world = world(240);
+    let (alice, id) = world.add_account("Alice");
+    world.run_for(6 * MINUTE_MS);
+    assert_eq!(world.clients[alice].shown.devices.status, DeviceStatus::Listed);
+    let list = |(_, method, params): &&(usize, String, serde_json::Value)| {
+        method == "retrieve" && params["namespace"] == -6001 && params["pubkey"] == id.to_string()
+    };
+    // Three members are asked before anything is written, two soon after it, two some minutes later.
+    assert_eq!(world.net.calls.iter().filter(list).count(), 3 + 2 + 2);
+}

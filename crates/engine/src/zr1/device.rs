@@ -219,11 +219,16 @@ impl Manager {
     }
 
     /// An outbox write is read back at once, and again after some minutes: a node that relayed it can have put
-    /// something else there (2.3).
+    /// something else there (2.3). List and bundle are often written together; then the same reads serve both.
     pub(super) fn look_again(&mut self, m: &mut Moment<'_>) {
-        let later = between(2 * super::MINUTE_MS, 5 * super::MINUTE_MS, m.rng);
-        self.live.read_back.insert(m.now_ms.saturating_add(10 * super::SECOND_MS));
-        self.live.read_back.insert(m.now_ms.saturating_add(later));
+        let after = |ms| m.now_ms.saturating_add(ms);
+        let (soon, late) = (after(10 * super::SECOND_MS), after(2 * super::MINUTE_MS)..=after(5 * super::MINUTE_MS));
+        let planned = &mut self.live.read_back;
+        planned.retain(|at| *at > soon);
+        planned.insert(soon);
+        if planned.range(late.clone()).next().is_none() {
+            planned.insert(between(*late.start(), *late.end(), m.rng));
+        }
     }
 }
 
