@@ -1,10 +1,9 @@
 // Measures the app in Chromium: `cargo xtask bench`. Numbers, not verdicts.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { chromium } from './lib/env.mjs';
+import { LAUNCH, chromium } from './lib/env.mjs';
 import { Network } from './lib/network.mjs';
 import { SECOND, eventually } from './lib/wait.mjs';
-import { LAUNCH } from './lib/world.mjs';
 import { Person, acquaint } from './pages/person.mjs';
 
 const line = (what, value) => console.log(`  ${what.padEnd(58)} ${value}`);

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { chromium } from './lib/env.mjs';
-import { LAUNCH, scene, world } from './lib/world.mjs';
+import { LAUNCH, chromium } from './lib/env.mjs';
+import { scene, world } from './lib/world.mjs';
 
 const it = world();
 

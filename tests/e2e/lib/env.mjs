@@ -14,3 +14,12 @@ export const dist = need('ZWIEBEL_DIST');
 export const chromiumPath = need('CHROMIUM');
 export const screenshots = need('SCREENSHOTS');
 export const { chromium } = createRequire(join(need('PLAYWRIGHT_CORE'), 'package.json'))('playwright-core');
+
+// How every browser is started.
+export const LAUNCH = {
+  executablePath: chromiumPath,
+  args: [
+    '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  ],
+};

@@ -1,7 +1,8 @@
 // A whole network of its own, on free ports and with data of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,6 +78,26 @@ export class Network {
     return line.replace(/^ok ?/, '');
   }
 
+  // The stores that nodes were asked for, in order: whose swarm, which namespace, and what. Needs the tap.
+  async stores() {
+    const lines = (await readFile(this.tapFile, 'utf8')).split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    const texts = lines.filter((line) => line.role === 'destination').map((line) => Buffer.from(line.opened_hex, 'hex').toString('latin1'));
+    return texts.flatMap((text) => {
+      const found = /"method"\s*:\s*"store"/.test(text) && /"pub[kK]ey"\s*:\s*"(05[0-9a-f]{64})"/.exec(text);
+      const namespace = Number(/"namespace"\s*:\s*(-?\d+)/.exec(text)?.[1] ?? 0);
+      return found ? [{ to: found[1], namespace, data: /"data"\s*:\s*"([^"]+)"/.exec(text)?.[1] }] : [];
+    });
+  }
+
+  // What each member of an account's swarm holds in a public outbox: one list of blobs for each.
+  async published(id, namespace) {
+    const { nodes } = JSON.parse(await this.command('status'));
+    const swarm = await ask(nodes[0], 'get_swarm', { pubkey: id });
+    const members = swarm.snodes.map((member) => nodes.find((node) => node.ed25519 === member.pubkey_ed25519));
+    const answers = await Promise.all(members.map((member) => ask(member, 'retrieve', { pubkey: id, namespace })));
+    return answers.map(({ messages }) => messages.map(({ data }) => Buffer.from(data, 'base64')));
+  }
+
   async stop() {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = once(this.#child, 'exit');
@@ -87,6 +108,14 @@ export class Network {
     }
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+// Asks a node what anybody may ask, without an onion. It made its certificate itself.
+async function ask({ ip, port }, method, params) {
+  const asked = request({ host: ip, port, path: '/storage_rpc/v1', method: 'POST', rejectUnauthorized: false });
+  asked.end(JSON.stringify({ method, params }));
+  const [answer] = await once(asked, 'response');
+  return JSON.parse(Buffer.concat(await answer.toArray()).toString());
 }
 
 function deferred() {

@@ -3,23 +3,17 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
-import { chromium, chromiumPath, screenshots } from './env.mjs';
+import { LAUNCH, chromium, screenshots } from './env.mjs';
+import { Kept } from './kept.mjs';
 import { Network } from './network.mjs';
 import { OwnNetwork } from './own_network.mjs';
 import { Person } from '../pages/person.mjs';
-
-export const LAUNCH = {
-  executablePath: chromiumPath,
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-};
 
 export class World {
   network;
   browser;
   #people = [];
+  #kept = [];
 
   async start(options) {
     const network = options?.own ? OwnNetwork.start(options.own) : Network.start(options);
@@ -39,6 +33,14 @@ export class World {
     return person;
   }
 
+  // A person whose browser can be killed and started again; every start gives a new `person`.
+  async kept(name) {
+    const kept = new Kept(name, this.network.url, (person) => this.#people.push(person));
+    this.#kept.push(kept);
+    await kept.start();
+    return kept;
+  }
+
   // People with accounts.
   async people(...names) {
     return Promise.all(names.map(async (name) => {
@@ -48,11 +50,22 @@ export class World {
     }));
   }
 
+  // What everybody's page looks like goes into pictures; gives what their consoles complain about.
+  async look(name) {
+    for (const person of this.#people) await person.picture(name).catch(() => {});
+    return this.#complaints();
+  }
+
+  #complaints() {
+    return this.#people.flatMap((person) => [...new Set(person.complaints())].map((text) => `${person.name}: ${text}`));
+  }
+
   // Ends a test: nobody's console may have said anything bad.
   async leave() {
-    const people = this.#people.splice(0);
-    const complaints = people.flatMap((person) => [...new Set(person.complaints())].map((text) => `${person.name}: ${text}`));
+    const complaints = this.#complaints();
+    const [people, kept] = [this.#people.splice(0), this.#kept.splice(0)];
     await Promise.all(people.map((person) => person.context.close().catch(() => {})));
+    await Promise.all(kept.map((one) => one.forget()));
     assert.deepEqual(complaints, [], 'the browser console has complaints');
   }
 
@@ -73,16 +86,15 @@ export function world(options) {
 // A test in this world. When it fails, a picture of everybody's page is kept.
 export function scene(it, test, name, work, timeout = 120_000) {
   test(name, { timeout }, async () => {
-    const people = [];
     const cast = {
-      person: async (...args) => { const person = await it.person(...args); people.push(person); return person; },
-      people: async (...names) => { const all = await it.people(...names); people.push(...all); return all; },
+      person: (...args) => it.person(...args),
+      people: (...names) => it.people(...names),
+      kept: (...args) => it.kept(...args),
     };
     try {
       await work(cast);
     } catch (error) {
-      for (const person of people) await person.picture(`failed-${name}`).catch(() => {});
-      const complaints = people.flatMap((person) => [...new Set(person.complaints())].map((text) => `${person.name}: ${text}`));
+      const complaints = await it.look(`failed-${name}`);
       if (complaints.length > 0) error.stack = `${error.stack}\nconsole: ${complaints.join('\n')}`;
       await it.leave().catch(() => {});
       throw error;

@@ -233,6 +233,11 @@ export class Person {
     await this.button('Account menu').or(this.page.getByTestId('timeline')).first().waitFor({ state: 'attached' });
   }
 
+  // The open conversation says that it is forward secret.
+  async isSecret() {
+    await this.button('Protection: Forward secret').waitFor();
+  }
+
   async picture(name) {
     await this.page.screenshot({ path: await picturePath(`${name}-${this.name}`), animations: 'disabled' });
   }
