@@ -195,6 +195,7 @@ fn what_somebody_does_to_the_list_of_devices_elsewhere_is_told() {
     world.run_for(MINUTE_MS);
     let none = |w: &World| w.clients[alice].shown.devices.notices.is_empty();
     assert!(none(&world), "{:?}", world.clients[alice].shown.devices);
+    assert!(world.clients[second].shown.devices.notices.is_empty(), "nor there: it is about itself");
     world.restart(alice);
     world.run_for(5_000);
     assert!(none(&world));

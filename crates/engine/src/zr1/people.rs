@@ -279,12 +279,15 @@ impl Manager {
     fn see_device(&mut self, device: Device, vouched: Vouched, seq: u64, now: u64) {
         let owner = device.0;
         let known = self.peers.get(&device).is_some_and(|peer| peer.listed_ms != 0);
+        let this = self.device.as_ref().is_some_and(|own| own.id == device.1);
         if known {
             if matches!(vouched, Vouched::Endorsed(_)) && self.peers.get(&device).is_some_and(|p| p.unendorsed_ms != 0)
             {
                 self.change_peer(device, |peer| peer.unendorsed_ms = 0);
                 self.wait_no_longer(&device);
-                self.vouched_after_all(owner, now);
+                if !this {
+                    self.vouched_after_all(owner, now);
+                }
             }
             return;
         }
@@ -303,7 +306,6 @@ impl Manager {
             Vouched::Unendorsed => Notice::DeviceUnendorsed,
             Vouched::FirstSeen | Vouched::Known => return,
         };
-        let this = self.device.as_ref().is_some_and(|own| own.id == device.1);
         if !this {
             self.tell_change(owner, notice, now);
         }
