@@ -226,14 +226,33 @@ scene(it, test, 'nodes that hide what is published talk nobody down', async ({ p
     await bob.page.getByRole('button', { name: 'Protection: Forward secret from now on' }).waitFor();
     await stays('it waits', async () => (await hers.countOf('Only with keys')) === 0, 5 * SECOND);
     assert.equal(await plain(carol), sofar, 'it does not go out without keys');
+
+    // One message may, if the person wants it, and it says so.
+    await his.send('In a hurry');
+    await bob.page.getByText(/Waiting for keys of/).waitFor({ timeout: 2 * MINUTE });
+    await eventually('it is offered', async () => {
+      await his.menuOf(his.message('In a hurry').last());
+      const offered = await bob.page.getByRole('menuitem', { name: 'Send without forward secrecy' }).count();
+      if (!offered) await bob.page.keyboard.press('Escape');
+      return offered > 0;
+    }, 2 * MINUTE);
+    await bob.page.getByRole('menuitem', { name: 'Send without forward secrecy' }).click();
+    const ask = bob.page.getByRole('dialog', { name: 'Send this message without forward secrecy?' });
+    await bob.picture('send-openly');
+    await ask.getByRole('button', { name: 'Send without forward secrecy' }).click();
+    await hers.message('In a hurry').waitFor({ timeout: MINUTE });
+    await his.message('In a hurry').getByTestId('open').waitFor();
+    assert.equal(await hers.countOf('Only with keys'), 0, 'the other one goes on waiting');
+    assert.equal(await plain(carol), sofar + 1);
+
     await it.network.command('hide off');
     await it.network.command('clock +62m');
     await hers.message('Only with keys').waitFor({ timeout: 3 * MINUTE });
-    assert.equal(await plain(carol), sofar);
+    assert.equal(await plain(carol), sofar + 1);
   } finally {
     await it.network.command('hide off');
   }
-}, 420_000);
+}, 600_000);
 
 scene(it, test, 'both write first at the same moment', async ({ people }) => {
   const [alice, bob] = await people('Alice', 'Bob');
