@@ -3,11 +3,10 @@
 //! Invariant: [`Engine::handle`] changes memory and queues; [`Engine::poll`] hands out. What depends on a row leaves
 //! after the row is durable (see [`crate::outflow`]).
 
-use std::collections::BTreeMap;
-
 use rand_core::CryptoRng;
 use thiserror::Error;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::SortedMap;
 
 use crate::batch::{Row, Table};
 use crate::clock::{Monotone, NetworkClock};
@@ -87,7 +86,7 @@ pub(crate) struct Live {
     /// Whom the person types to, when a key was last pressed, when "started" was last sent.
     pub(crate) typing_to: Option<(AccountId, u64, u64)>,
     /// Who types to us, and until when that is shown.
-    pub(crate) typing_from: BTreeMap<AccountId, u64>,
+    pub(crate) typing_from: SortedMap<AccountId, u64>,
     pub(crate) prune_at: u64,
     pub(crate) shown_network: Option<NetworkView>,
     pub(crate) restore_shown: Option<crate::view::RestoreView>,

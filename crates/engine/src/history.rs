@@ -3,11 +3,10 @@
 //!
 //! Messages that disappear, and those that never left, are left out.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::SortedSet;
 
 use crate::engine::{Cx, Engine};
 use crate::model::rows::MessageRow;
@@ -64,7 +63,7 @@ impl Engine {
         let rows = recent.filter_map(|(id, with)| Some((*id, *with, self.model.message(id)?.1)));
         let mut parts = Vec::new();
         let (mut part, mut size) = (Part::default(), 0_usize);
-        let mut named = BTreeSet::new();
+        let mut named = SortedSet::new();
         for (id, with, row) in rows.filter(|(_, _, row)| is_told(row)) {
             let contact = self.model.contact(&with);
             let name = (!contact.approved && named.insert(with)).then(|| (with, contact.display_name.clone()));
@@ -99,7 +98,7 @@ impl Engine {
                 self.model.put_contact(&mut self.out, who, contact);
             }
         }
-        let mut touched = BTreeSet::new();
+        let mut touched = SortedSet::new();
         for entry in part.messages {
             if let Some(with) = self.take_entry(entry) {
                 touched.insert(with);

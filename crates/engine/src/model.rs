@@ -5,11 +5,12 @@ pub(crate) mod rows;
 pub(crate) mod stamps;
 pub(crate) mod thread;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::{SortedMap, SortedSet};
 
 use self::rows::{ContactRow, ConversationRow, CursorRow, MessageRow, Orphan, OutboxRow, ProfileRow, RestoreRow};
 use self::stamps::Stamps;
@@ -29,23 +30,23 @@ pub(crate) struct Model {
     pub(crate) profile: ProfileRow,
     pub(crate) settings: Settings,
     pub(crate) restore: Option<RestoreRow>,
-    pub(crate) contacts: BTreeMap<AccountId, ContactRow>,
-    pub(crate) conversations: BTreeMap<AccountId, ConversationRow>,
-    pub(crate) threads: BTreeMap<AccountId, Thread>,
+    pub(crate) contacts: SortedMap<AccountId, ContactRow>,
+    pub(crate) conversations: SortedMap<AccountId, ConversationRow>,
+    pub(crate) threads: SortedMap<AccountId, Thread>,
     /// Which conversation a message is in.
     pub(crate) index: BTreeMap<MessageId, AccountId>,
-    pub(crate) outbox: BTreeMap<u64, OutboxRow>,
+    pub(crate) outbox: SortedMap<u64, OutboxRow>,
     next_outbox: u64,
     /// Hashes of messages taken in, and when they may be forgotten (network time).
-    pub(crate) seen: BTreeMap<String, u64>,
-    pub(crate) cursors: BTreeMap<(Ed25519Public, i16), CursorRow>,
+    pub(crate) seen: SortedMap<String, u64>,
+    pub(crate) cursors: SortedMap<(Ed25519Public, i16), CursorRow>,
     pub(crate) stamps: Stamps,
     pub(crate) orphans: Vec<Orphan>,
     /// Contacts whose change the session manager has not been told.
-    pub(crate) unmet: BTreeSet<AccountId>,
+    pub(crate) unmet: SortedSet<AccountId>,
     pub(crate) configs: Configs,
     /// Whose contact or conversation was changed in this step, and whether the profile was: see [`crate::configs`].
-    pub(crate) touched: BTreeSet<AccountId>,
+    pub(crate) touched: SortedSet<AccountId>,
     pub(crate) touched_profile: bool,
 }
 
@@ -198,7 +199,7 @@ impl Model {
 
     /// Removes every message of a conversation, and what waits in the outbox only for them.
     pub(crate) fn remove_thread(&mut self, out: &mut Outflow, with: &AccountId) {
-        let ids: BTreeSet<MessageId> = self.threads.remove(with).map(Thread::into_ids).unwrap_or_default();
+        let ids: SortedSet<MessageId> = self.threads.remove(with).map(Thread::into_ids).unwrap_or_default();
         for id in &ids {
             self.index.remove(id);
             out.delete(Table::Message, rows::message_bytes(id));

@@ -10,11 +10,10 @@ pub(crate) mod swarms;
 pub(crate) mod trust;
 pub(crate) mod ways;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::directory::DirectoryContact;
+use zwiebel_proto::sorted::{SortedMap, SortedSet};
 
 use self::directory::Directories;
 use self::guards::Guards;
@@ -43,7 +42,7 @@ pub(crate) struct Network {
     pub(crate) paths: Paths,
     pub(crate) swarms: Swarms,
     pub(crate) clock: NetworkClock,
-    pub(crate) flights: BTreeMap<RequestId, Flight>,
+    pub(crate) flights: SortedMap<RequestId, Flight>,
     pub(crate) connection: Connection,
     /// Gateway or line trouble: nothing is sent before this.
     pub(crate) pause_until: u64,
@@ -76,7 +75,7 @@ pub(crate) fn jitter(ms: u64, rng: &mut dyn rand_core::CryptoRng) -> u64 {
     ms.saturating_sub(fifth).saturating_add(rng.next_u64() % fifth.saturating_mul(2).saturating_add(1))
 }
 
-pub(crate) type NodeSet = BTreeSet<Ed25519Public>;
+pub(crate) type NodeSet = SortedSet<Ed25519Public>;
 
 /// Accounts whose swarm is of interest.
 pub(crate) type Owner = AccountId;

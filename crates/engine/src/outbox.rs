@@ -3,10 +3,9 @@
 //!
 //! Entries arrive here only when their row is durable.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::{SortedMap, SortedSet};
 use zwiebel_proto::storage_rpc::{self, ExpiryMode, MessageHash, Namespace, StoreResponse};
 
 use crate::effect::RequestId;
@@ -35,13 +34,13 @@ const MIN_TTL_MS: u64 = 10_000;
 
 #[derive(Default)]
 pub(crate) struct Sending {
-    entries: BTreeMap<u64, Entry>,
+    entries: SortedMap<u64, Entry>,
 }
 
 /// The state of an entry in this run.
 #[derive(Default)]
 struct Entry {
-    flying: BTreeSet<RequestId>,
+    flying: SortedSet<RequestId>,
     tried: NodeSet,
     paths: Vec<u64>,
     refused: NodeSet,
@@ -98,7 +97,7 @@ impl Engine {
 
     /// The first entry of each line that may be sent.
     fn heads(&self) -> Vec<u64> {
-        let mut lines = BTreeSet::new();
+        let mut lines = SortedSet::new();
         let open = self.model.outbox.iter().filter(|(_, row)| !row.failed);
         open.filter(|(_, row)| lines.insert(row.to)).map(|(number, _)| *number).collect()
     }

@@ -5,9 +5,10 @@
 //! kept. A batch that was not written goes back in front of what was collected since, so nothing is lost while the
 //! program lives, and nothing was sent or shown that a restart would not find.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::Serialize;
+use zwiebel_proto::sorted::SortedMap;
 
 use crate::batch::{Batch, BatchId, Op, Row, Table};
 use crate::effect::{Effect, HttpRequest, HttpTarget, RequestId};
@@ -34,7 +35,7 @@ pub(crate) enum Held {
     Cleared,
 }
 
-type Ops = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+type Ops = SortedMap<(Table, Vec<u8>), Option<Vec<u8>>>;
 
 #[derive(Default)]
 pub(crate) struct Outflow {

@@ -1,8 +1,7 @@
 //! Views of the model: what the page shows of conversations and messages.
 
-use std::collections::BTreeSet;
-
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::SortedSet;
 
 use crate::engine::Engine;
 use crate::model::rows::{MessageRow, ProfileRow};
@@ -29,7 +28,7 @@ impl Engine {
     pub(crate) fn ready_view(&self) -> Ready {
         let listed = self.model.conversations.iter().filter(|(_, row)| row.listed).map(|(with, _)| *with);
         let blocked = self.model.contacts.iter().filter(|(_, row)| row.blocked).map(|(with, _)| *with);
-        let shown: BTreeSet<AccountId> = listed.chain(blocked).collect();
+        let shown: SortedSet<AccountId> = listed.chain(blocked).collect();
         Ready {
             account: self.account_view(),
             conversations: shown.into_iter().map(|with| self.conversation_view(with)).collect(),

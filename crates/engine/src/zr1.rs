@@ -27,8 +27,6 @@ mod sessions;
 mod siblings;
 mod witness;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use rand_core::CryptoRng;
 use serde::Serialize;
 use zwiebel_crypto::handshake::{Certificate, DeviceId, DeviceKeys, Prekey};
@@ -36,6 +34,7 @@ use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_crypto::ratchet::Session;
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::{SortedMap, SortedSet};
 use zwiebel_proto::zr1::manifest::Manifest;
 
 pub use self::event::{Delete, DeviceView, Event, Notice, Protection, Published, Step, Store, Tier, Wanted};
@@ -77,22 +76,22 @@ pub struct Manager {
     device: Option<OwnDevice>,
     counters: CountersRow,
     witnesses: WitnessesRow,
-    prekeys: BTreeMap<[u8; 4], OwnPrekey>,
-    people: BTreeMap<AccountId, Person>,
-    peers: BTreeMap<Device, PeerRow>,
-    sessions: BTreeMap<[u8; 16], Running>,
-    tombstones: BTreeMap<[u8; 16], TombstoneRow>,
-    consumed: BTreeMap<([u8; 16], [u8; 36]), ConsumedRow>,
-    out: BTreeMap<u64, OutRow>,
-    owed: BTreeMap<Device, OwedRow>,
-    orphans: BTreeMap<[u8; 16], OrphanRow>,
-    waiting: BTreeMap<[u8; 16], WaitingRow>,
-    held: BTreeMap<[u8; 16], HeldRow>,
-    taken: BTreeMap<[u8; 16], u64>,
-    unreadable: BTreeMap<[u8; 16], UnreadableRow>,
-    asides: BTreeMap<Device, AsideRow>,
-    missing: BTreeMap<Device, u64>,
-    notices: BTreeMap<AccountId, Vec<(u64, Notice)>>,
+    prekeys: SortedMap<[u8; 4], OwnPrekey>,
+    people: SortedMap<AccountId, Person>,
+    peers: SortedMap<Device, PeerRow>,
+    sessions: SortedMap<[u8; 16], Running>,
+    tombstones: SortedMap<[u8; 16], TombstoneRow>,
+    consumed: SortedMap<([u8; 16], [u8; 36]), ConsumedRow>,
+    out: SortedMap<u64, OutRow>,
+    owed: SortedMap<Device, OwedRow>,
+    orphans: SortedMap<[u8; 16], OrphanRow>,
+    waiting: SortedMap<[u8; 16], WaitingRow>,
+    held: SortedMap<[u8; 16], HeldRow>,
+    taken: SortedMap<[u8; 16], u64>,
+    unreadable: SortedMap<[u8; 16], UnreadableRow>,
+    asides: SortedMap<Device, AsideRow>,
+    missing: SortedMap<Device, u64>,
+    notices: SortedMap<AccountId, Vec<(u64, Notice)>>,
     step: Step,
     live: Live,
 }
@@ -133,9 +132,9 @@ struct Live {
     /// The own list has been read from enough nodes in this run.
     own_read: bool,
     /// What is to be fetched: when, and from how many nodes.
-    wanted: BTreeMap<AccountId, (u64, u8)>,
+    wanted: SortedMap<AccountId, (u64, u8)>,
     /// Fetches by hint: when the last one was.
-    hinted: BTreeMap<AccountId, u64>,
+    hinted: SortedMap<AccountId, u64>,
     /// What a scanner of this device's code gave it: shown in the greeting to the own devices.
     token_hash: Option<[u8; 32]>,
     /// The conversation on the screen.
@@ -147,9 +146,9 @@ struct Live {
     /// Own lists written since the last quiet read: two devices must not answer each other for ever.
     rewrites: u32,
     /// When what was published is to be looked at again.
-    read_back: BTreeSet<u64>,
+    read_back: SortedSet<u64>,
     /// Stores of the own outbox, not to be doubled while they fly.
-    publishing: BTreeMap<u64, i16>,
+    publishing: SortedMap<u64, i16>,
     next_tend_ms: u64,
     next_hourly_ms: u64,
     greeted_ms: u64,

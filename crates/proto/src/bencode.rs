@@ -2,7 +2,7 @@
 //!
 //! Canonical form only: ascending unique keys, no leading zeros, nothing after the end. One value has one encoding.
 
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 
 use thiserror::Error;
 
@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 16;
 const MAX_VALUES: usize = 200_000;
 
 /// A dictionary.
-pub type Dict = BTreeMap<Vec<u8>, Bencode>;
+pub type Dict = SortedMap<Vec<u8>, Bencode>;
 
 /// A value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ pub mod onion;
 pub mod padding;
 pub mod phrase;
 pub mod roster;
+pub mod sorted;
 pub mod storage_rpc;
 pub mod swarm;
 mod wire;

@@ -90,20 +90,6 @@ impl From<WrongLength> for BlobError {
     }
 }
 
-/// Sorts a list that is known to be short. The standard sort is made for long ones: 10 kB of code for each type it is
-/// used with, and everybody downloads them.
-pub fn sort_short<T, K: Ord>(list: &mut [T], key: impl Fn(&T) -> K) {
-    for end in 1..list.len() {
-        let mut at = end;
-        while let Some(before) = at.checked_sub(1)
-            && list.get(before).map(&key) > list.get(at).map(&key)
-        {
-            list.swap(before, at);
-            at = before;
-        }
-    }
-}
-
 /// A key that only holders of the words have: `HKDF(Z32, ACC seed, label, 32)`, over the 32-byte Ed25519 seed.
 fn account_key(account: &Ed25519Secret, label: &[u8]) -> Secret<32> {
     hkdf(&ZERO_SALT, &[account.seed()], &[label])

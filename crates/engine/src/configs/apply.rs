@@ -3,10 +3,9 @@
 //! What is applied is the difference a merge made, never the config as a whole: a row the configs do not know is none
 //! that was deleted elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::config::{Contact, Conversation, Ignored, MergeReport, Notifications, Picture, ReadMark};
+use zwiebel_proto::sorted::{SortedMap, SortedSet};
 use zwiebel_proto::storage_rpc::{MessageHash, Namespace, StoredMessage};
 
 use super::Configs;
@@ -24,7 +23,7 @@ const HIDDEN_SLACK_MS: u64 = 2 * 60_000;
 
 /// What the configs said before a merge.
 struct Before {
-    contacts: BTreeMap<AccountId, Contact>,
+    contacts: SortedMap<AccountId, Contact>,
     name: Option<String>,
 }
 
@@ -56,7 +55,7 @@ impl Engine {
         let contacts = if namespace == Namespace::CONTACTS {
             contacts.iter().map(|contact| (contact.id, contact)).collect()
         } else {
-            BTreeMap::new()
+            SortedMap::new()
         };
         Before { contacts, name: profile.name() }
     }
@@ -115,9 +114,9 @@ impl Engine {
     }
 
     fn apply_contacts(&mut self, before: &Before) {
-        let after: BTreeMap<AccountId, Contact> =
+        let after: SortedMap<AccountId, Contact> =
             self.model.configs.contacts.iter().map(|contact| (contact.id, contact)).collect();
-        let mut shown = BTreeSet::new();
+        let mut shown = SortedSet::new();
         for (id, contact) in after.iter().filter(|(id, contact)| before.contacts.get(id) != Some(contact)) {
             if self.model.own_id() != Some(*id) {
                 self.apply_contact(contact);
@@ -132,7 +131,7 @@ impl Engine {
         // Read marks may have come before their conversations.
         for (id, mark) in self.marks() {
             if shown.contains(&id) {
-                self.apply_mark(id, mark, &mut BTreeSet::new());
+                self.apply_mark(id, mark, &mut SortedSet::new());
             }
         }
         self.emit_conversations(shown);
@@ -167,7 +166,7 @@ impl Engine {
     }
 
     fn apply_marks(&mut self) {
-        let mut shown = BTreeSet::new();
+        let mut shown = SortedSet::new();
         for (id, mark) in self.marks() {
             self.apply_mark(id, mark, &mut shown);
         }
@@ -175,7 +174,7 @@ impl Engine {
     }
 
     /// Reading never moves backwards: where this device is further, the row is written back (session-config 9.3).
-    fn apply_mark(&mut self, id: AccountId, mark: ReadMark, shown: &mut BTreeSet<AccountId>) {
+    fn apply_mark(&mut self, id: AccountId, mark: ReadMark, shown: &mut SortedSet<AccountId>) {
         let Some(row) = self.model.conversations.get(&id) else { return };
         let last_read_ms = row.last_read_ms.max(mark.last_read_ms);
         if last_read_ms != mark.last_read_ms {
@@ -219,7 +218,7 @@ impl Engine {
         listed || !old || !hidden()
     }
 
-    pub(crate) fn emit_conversations(&mut self, ids: BTreeSet<AccountId>) {
+    pub(crate) fn emit_conversations(&mut self, ids: SortedSet<AccountId>) {
         let views: Vec<_> = ids.into_iter().map(|id| self.conversation_view(id)).collect();
         match <[_; 1]>::try_from(views) {
             Ok([view]) => self.out.emit(ViewEvent::Conversation(view)),

@@ -1,9 +1,8 @@
 //! When a node says our time is wrong (406): three nodes are asked for theirs before anything is signed again
 //! (service-nodes 10.3).
 
-use std::collections::BTreeSet;
-
 use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::sorted::SortedSet;
 
 use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
@@ -17,7 +16,7 @@ const BELIEVED_MS: u64 = 20_000;
 
 #[derive(Default)]
 pub(crate) struct ClockCheck {
-    flying: BTreeSet<RequestId>,
+    flying: SortedSet<RequestId>,
     wanted: bool,
     next_at: u64,
 }

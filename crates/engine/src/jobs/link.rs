@@ -5,11 +5,10 @@
 //! itself to the others with the hash of the token: the scanner vouches for whoever shows it. The specification puts that
 //! hash into a request of its own; here it travels in the greeting between the two devices, whose session proves whose it is.
 
-use std::collections::BTreeMap;
-
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_crypto::secret::Secret;
 use zwiebel_proto::account::Account;
+use zwiebel_proto::sorted::SortedMap;
 use zwiebel_proto::storage_rpc::{self, MaxSize, Namespace, RetrieveResponse};
 use zwiebel_proto::zr1::link::{LinkCode, LinkToken};
 use zwiebel_proto::zr1::mailbox::ttl;
@@ -31,7 +30,7 @@ pub(crate) struct Linking {
     /// What a scanner gave this device; goes into its first greeting.
     pub(crate) token_hash: Option<[u8; 32]>,
     /// What this device gave to others: until when it counts, and how many days of history go with it.
-    given: BTreeMap<[u8; 32], (u64, u16)>,
+    given: SortedMap<[u8; 32], (u64, u16)>,
 }
 
 /// The code on the screen of the new device.

@@ -2,11 +2,10 @@
 //! (forward-secrecy 2.3, 2.6, 6.4): from several members of a swarm, everything they say together. And the session
 //! manager's clockwork.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::SortedMap;
 use zwiebel_proto::storage_rpc::{self, BatchResponse, MaxSize, Namespace, RetrieveResponse, StoredMessage};
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 
@@ -35,16 +34,16 @@ const TICK_MS: u64 = 60_000;
 /// How the swarms of accounts are being read.
 #[derive(Default)]
 pub(crate) struct Reading {
-    open: BTreeMap<AccountId, Read>,
+    open: SortedMap<AccountId, Read>,
     tick_at: u64,
     /// Not before this, after no member could be asked.
     pause_until: u64,
     /// When reads of both mailboxes began that came to their end, by member.
-    drained: BTreeMap<Ed25519Public, u64>,
+    drained: SortedMap<Ed25519Public, u64>,
 }
 
 struct Read {
-    flying: BTreeMap<RequestId, Ed25519Public>,
+    flying: SortedMap<RequestId, Ed25519Public>,
     until: u64,
     published: Published,
     witnesses: Vec<Vec<u8>>,
@@ -117,7 +116,7 @@ impl Engine {
         }
         let Some(request) = self.read_request(cx, owner) else { return };
         let mut asked = NodeSet::default();
-        let mut flying = BTreeMap::new();
+        let mut flying = SortedMap::new();
         for _ in 0..nodes {
             let Some(member) = swarm.choose_reachable(&self.net.paths, &asked, &[], cx.rng) else { break };
             asked.insert(member.key());
@@ -238,7 +237,7 @@ impl Engine {
 }
 
 impl Read {
-    fn new(flying: BTreeMap<RequestId, Ed25519Public>, until: u64) -> Self {
+    fn new(flying: SortedMap<RequestId, Ed25519Public>, until: u64) -> Self {
         let (published, witnesses, sticky) = (Published::default(), Vec::new(), Vec::new());
         Self { flying, until, published, witnesses, sticky, private: 0, clock: false }
     }

@@ -4,11 +4,10 @@
 //! for messages and account data; account data is taken in first, so that messages meet what other devices decided
 //! (session-config 8). What came, what is seen and where the next poll starts are one commit.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::directory::NetworkKind;
+use zwiebel_proto::sorted::SortedMap;
 use zwiebel_proto::storage_rpc::{self, BatchResponse, MaxSize, MessageHash, Namespace, RetrieveResponse};
 
 use crate::configs::NAMESPACES;
@@ -80,7 +79,7 @@ pub(crate) struct Poller {
     next_at: u64,
     /// The same for the poll that waits.
     wait_at: u64,
-    flying: BTreeMap<RequestId, Flying>,
+    flying: SortedMap<RequestId, Flying>,
     pair: Vec<Ed25519Public>,
     /// Where it waits, as long as that goes well.
     watched: Option<Ed25519Public>,

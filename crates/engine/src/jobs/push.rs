@@ -1,11 +1,10 @@
 //! Storing changed configs (session-config 7.3): dump, commit, then one `sequence` request that stores everything and
 //! deletes what is obsolete last. The same bytes go to other members until one took them all.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::config::{ConfigError, Object, Push};
+use zwiebel_proto::sorted::SortedSet;
 use zwiebel_proto::storage_rpc::{self, BatchResponse, MAX_BATCH, MessageHash, Namespace, StoreResponse};
 
 use crate::configs::{CONFIG_TTL_MS, NAMESPACES};
@@ -43,7 +42,7 @@ pub(crate) struct Pushing {
     /// First and last change that is not in a job yet.
     changed: Option<(u64, u64)>,
     /// What was lost in the network and is stored again, as a whole.
-    again: BTreeSet<Namespace>,
+    again: SortedSet<Namespace>,
     too_large: bool,
     not_before: u64,
 }
@@ -53,7 +52,7 @@ struct Job {
     number: u64,
     pushes: Vec<Push>,
     /// Those of them that were never handed out before this job.
-    first: BTreeSet<Namespace>,
+    first: SortedSet<Namespace>,
     /// There are newer edits: if it fails, the next job takes over.
     outdated: bool,
     /// The dumps are committed: it may leave.
@@ -62,7 +61,7 @@ struct Job {
     left: bool,
     /// Requests confirmed; only more than [`MAX_BATCH`] parts need more than one.
     done: usize,
-    flying: BTreeSet<RequestId>,
+    flying: SortedSet<RequestId>,
     tried: NodeSet,
     paths: Vec<u64>,
     attempts: u32,
@@ -116,7 +115,7 @@ impl Job {
         let stores = self.pushes.iter().flat_map(|push| {
             push.messages().iter().map(|(hash, data)| Part::Store(push.namespace(), hash, data.as_slice()))
         });
-        let obsolete: BTreeSet<MessageHash> = self.pushes.iter().flat_map(Push::obsolete).copied().collect();
+        let obsolete: SortedSet<MessageHash> = self.pushes.iter().flat_map(Push::obsolete).copied().collect();
         let delete = (!obsolete.is_empty()).then(|| Part::Delete(obsolete.into_iter().collect()));
         stores.chain(delete).collect()
     }
@@ -197,7 +196,7 @@ impl Engine {
             return;
         }
         let due = self.due_pushes();
-        let (mut pushes, mut first) = (Vec::new(), BTreeSet::new());
+        let (mut pushes, mut first) = (Vec::new(), SortedSet::new());
         for namespace in due {
             let Model { account: Some(account), configs, .. } = &mut self.model else { return };
             let Some(object) = configs.object_mut(namespace) else { continue };
@@ -232,7 +231,7 @@ impl Engine {
             durable: false,
             left: false,
             done: 0,
-            flying: BTreeSet::new(),
+            flying: SortedSet::new(),
             tried: NodeSet::new(),
             paths: Vec::new(),
             attempts: 0,

@@ -3,9 +3,8 @@
 //!
 //! One `expire` reaches every member, and each signs what it still has. One member's word alone changes nothing.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
+use zwiebel_proto::sorted::SortedSet;
 use zwiebel_proto::storage_rpc::{self, ExpireResponse, ExpiryMode, MessageHash, Namespace};
 
 use crate::configs::{CONFIG_TTL_MS, NAMESPACES};
@@ -23,7 +22,7 @@ const AGREE: usize = 2;
 pub(crate) struct Renewing {
     next_at: u64,
     /// What no member had any more.
-    gone: BTreeSet<Namespace>,
+    gone: SortedSet<Namespace>,
 }
 
 impl Renewing {

@@ -1,7 +1,7 @@
 //! Cross-checking the node list: three random nodes are asked through the paths, and only nodes on which two of them
 //! agree are used (service-nodes 1.6, 9.5).
 
-use std::collections::BTreeSet;
+use zwiebel_proto::sorted::SortedSet;
 
 use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
@@ -26,7 +26,7 @@ const MIN_PAUSE_MS: u64 = 60_000;
 
 #[derive(Default)]
 pub(crate) struct Votes {
-    flying: BTreeSet<RequestId>,
+    flying: SortedSet<RequestId>,
     asked: NodeSet,
     answers: Vec<Vec<NodeRow>>,
     next_at: u64,

@@ -60,7 +60,7 @@ impl Stamps {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-    use std::collections::BTreeSet;
+    use zwiebel_proto::sorted::SortedSet;
 
     use super::*;
 
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn clock_set_back_gives_no_stamp_twice() {
         let mut stamps = Stamps::default();
-        let mut given = BTreeSet::new();
+        let mut given = SortedSet::new();
         let hours = 3 * 3_600_000;
         for t in [hours, hours + 5, 7, 8, 8, hours + 5, hours + 5, 9, hours] {
             assert!(given.insert(stamps.take(t)), "{t}");

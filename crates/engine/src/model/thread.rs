@@ -1,6 +1,8 @@
 //! The messages of one conversation, in order, with the unread ones known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use zwiebel_proto::sorted::SortedSet;
 
 use super::rows::MessageRow;
 use crate::view::MessageId;
@@ -8,7 +10,7 @@ use crate::view::MessageId;
 #[derive(Default)]
 pub(crate) struct Thread {
     messages: BTreeMap<MessageId, MessageRow>,
-    unread: BTreeSet<MessageId>,
+    unread: SortedSet<MessageId>,
 }
 
 impl Thread {
@@ -54,11 +56,11 @@ impl Thread {
         list
     }
 
-    pub(crate) const fn unread(&self) -> &BTreeSet<MessageId> {
+    pub(crate) const fn unread(&self) -> &SortedSet<MessageId> {
         &self.unread
     }
 
-    pub(crate) fn into_ids(self) -> BTreeSet<MessageId> {
+    pub(crate) fn into_ids(self) -> SortedSet<MessageId> {
         self.messages.into_keys().collect()
     }
 }

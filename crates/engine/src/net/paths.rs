@@ -3,9 +3,8 @@
 //! A path is given up when several destinations stay silent through it. One destination alone cannot bring it down, and
 //! what hops say in plain text changes at most one hop now and then (service-nodes 4.7).
 
-use std::collections::BTreeSet;
-
 use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::sorted::SortedSet;
 
 use super::pool::Pool;
 use super::{NodeSet, pick};
@@ -33,7 +32,7 @@ pub(crate) struct Path {
     /// New, or a request has gone unanswered for a while: others first, until a probe is answered.
     pub(crate) suspect: bool,
     /// Destinations that failed since the last success.
-    silent: BTreeSet<Ed25519Public>,
+    silent: SortedSet<Ed25519Public>,
     failures: u8,
     repaired_ms: Option<u64>,
 }
@@ -118,7 +117,7 @@ impl Paths {
             hops: [guard, first, second],
             built_ms: now,
             suspect: true,
-            silent: BTreeSet::new(),
+            silent: SortedSet::new(),
             failures: 0,
             repaired_ms: None,
         });

@@ -2,10 +2,9 @@
 //! it did; and because of what others say of it only when two paths without a common node say so (service-nodes 4.7):
 //! plain errors can be forged by every hop.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::directory::DirectoryNode;
+use zwiebel_proto::sorted::{SortedMap, SortedSet};
 
 use super::trust::OperatorRow;
 use super::{NodeSet, pick};
@@ -28,14 +27,14 @@ const MAX_ACCUSATIONS: usize = 4;
 
 #[derive(Default)]
 pub(crate) struct Pool {
-    nodes: BTreeMap<Ed25519Public, NodeRow>,
+    nodes: SortedMap<Ed25519Public, NodeRow>,
     /// Several nodes agreed on the list; else it is only the gateway's word.
     pub(crate) agreed_ms: Option<u64>,
     /// The /24 rule is off: all nodes are on this machine or in this house, and so is the app.
     subnets_free: bool,
-    strikes: BTreeMap<Ed25519Public, u8>,
-    benched: BTreeMap<Ed25519Public, u64>,
-    accusations: BTreeMap<Ed25519Public, Vec<NodeSet>>,
+    strikes: SortedMap<Ed25519Public, u8>,
+    benched: SortedMap<Ed25519Public, u64>,
+    accusations: SortedMap<Ed25519Public, Vec<NodeSet>>,
 }
 
 impl Pool {
@@ -79,7 +78,7 @@ impl Pool {
         if self.nodes.len() < MIN_NODES {
             return false;
         }
-        self.subnets_free || self.nodes.values().map(NodeRow::subnet).collect::<BTreeSet<_>>().len() >= 3
+        self.subnets_free || self.nodes.values().map(NodeRow::subnet).collect::<SortedSet<_>>().len() >= 3
     }
 
     pub(crate) fn is_benched(&self, key: &Ed25519Public, now: u64) -> bool {
@@ -95,7 +94,7 @@ impl Pool {
         now: u64,
         rng: &mut dyn rand_core::CryptoRng,
     ) -> Option<Ed25519Public> {
-        let taken: BTreeSet<[u8; 3]> = near.iter().filter_map(|k| self.nodes.get(k)).map(NodeRow::subnet).collect();
+        let taken: SortedSet<[u8; 3]> = near.iter().filter_map(|k| self.nodes.get(k)).map(NodeRow::subnet).collect();
         let fits = |n: &&NodeRow| {
             !not.contains(&n.key()) && !near.contains(&n.key()) && (self.subnets_free || !taken.contains(&n.subnet()))
         };
@@ -182,9 +181,9 @@ fn is_private(ip: [u8; 4]) -> bool {
 
 /// The nodes at least `quorum` of the answers agree on, in every field.
 pub(crate) fn agreement(answers: &[Vec<NodeRow>], quorum: usize) -> Vec<NodeRow> {
-    let mut votes: BTreeMap<NodeRow, usize> = BTreeMap::new();
+    let mut votes: SortedMap<NodeRow, usize> = SortedMap::new();
     for answer in answers {
-        for node in answer.iter().collect::<BTreeSet<_>>() {
+        for node in answer.iter().collect::<SortedSet<_>>() {
             let count = votes.entry(*node).or_default();
             *count = count.saturating_add(1);
         }

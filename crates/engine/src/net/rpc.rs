@@ -226,7 +226,7 @@ impl Engine {
     /// same path, one of them asked only because of the other, end it.
     pub(crate) fn expire_flights(&mut self, cx: &mut Cx<'_>) {
         let (mut over, mut slow) = (Vec::new(), Vec::new());
-        for (id, flight) in &mut self.net.flights {
+        for (id, flight) in self.net.flights.iter_mut() {
             let age = cx.now.saturating_sub(flight.sent_ms.saturating_add(flight.patience_ms));
             if age >= SLOW_MS && !flight.slow {
                 flight.slow = true;

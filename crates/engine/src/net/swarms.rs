@@ -1,9 +1,8 @@
 //! Which nodes keep an account's messages: computed from the agreed list, corrected by what members say (421), asked for when
 //! too few are left (service-nodes 4.10, 5.1).
 
-use std::collections::BTreeMap;
-
 use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::sorted::SortedMap;
 use zwiebel_proto::swarm::{self, SwarmId};
 
 use super::paths::Paths;
@@ -24,14 +23,14 @@ const KEEP_MS: u64 = 3_600_000;
 
 #[derive(Default)]
 pub(crate) struct Swarms {
-    map: BTreeMap<Owner, Swarm>,
+    map: SortedMap<Owner, Swarm>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Swarm {
     pub(crate) id: Option<u64>,
     pub(crate) members: Vec<NodeRow>,
-    strikes: BTreeMap<Ed25519Public, u8>,
+    strikes: SortedMap<Ed25519Public, u8>,
     /// Asked for at this time; not again too soon.
     pub(crate) asked_ms: Option<u64>,
     known_ms: u64,
@@ -64,7 +63,7 @@ impl Swarms {
             return;
         }
         let asked_ms = self.map.get(&owner).and_then(|s| s.asked_ms);
-        self.map.insert(owner, Swarm { id, members, strikes: BTreeMap::new(), asked_ms, known_ms: now });
+        self.map.insert(owner, Swarm { id, members, strikes: SortedMap::new(), asked_ms, known_ms: now });
     }
 
     /// The list changed: everything is computed anew.

@@ -2,12 +2,11 @@
 //! at first contact and pinned; from then on no list counts that this key has not signed, nor one older than the last.
 //! The public network has no operator, and a local one signs nothing: there nodes are asked instead (`jobs::votes`).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::directory::{Directory, DirectoryNode, NetworkKind, origin};
 use zwiebel_proto::roster::{Proof, Signers};
+use zwiebel_proto::sorted::{SortedMap, SortedSet};
 
 use super::pool;
 use crate::model::rows::NodeRow;
@@ -44,7 +43,7 @@ pub(crate) enum Distrust {
 pub(crate) struct Checked {
     pub(crate) nodes: Vec<NodeRow>,
     /// Nodes that take packets from pages, and where.
-    pub(crate) direct: BTreeMap<Ed25519Public, String>,
+    pub(crate) direct: SortedMap<Ed25519Public, String>,
     /// What to pin from now on; none where nobody signs.
     pub(crate) operator: Option<OperatorRow>,
 }
@@ -53,7 +52,7 @@ pub(crate) struct Checked {
 pub(crate) fn check(pinned: Option<&OperatorRow>, directory: &Directory) -> Result<Checked, Distrust> {
     if pinned.is_none() && directory.network.kind != NetworkKind::Own {
         let nodes = pool::parse_directory(&directory.nodes);
-        return Ok(Checked { nodes, direct: BTreeMap::new(), operator: None });
+        return Ok(Checked { nodes, direct: SortedMap::new(), operator: None });
     }
     let offered = directory.operator.as_deref().and_then(pool::key);
     let key = pinned.map(|row| row.key).or(offered).ok_or(Distrust::Unsigned)?;
@@ -67,7 +66,7 @@ pub(crate) fn check(pinned: Option<&OperatorRow>, directory: &Directory) -> Resu
     if pinned.is_some_and(|row| roster.serial < row.serial) {
         return Err(Distrust::Old);
     }
-    let swarms: BTreeMap<&str, &str> =
+    let swarms: SortedMap<&str, &str> =
         roster.nodes.iter().map(|node| (node.ed25519.as_str(), node.swarm.as_str())).collect();
     let said: Vec<Proof> = signed.proofs.iter().filter_map(|proof| proof.verify_signer(&roster.network).ok()).collect();
     // A gateway may leave nodes out, it cannot change or invent any.
@@ -76,7 +75,7 @@ pub(crate) fn check(pinned: Option<&OperatorRow>, directory: &Directory) -> Resu
             && said.iter().any(|proof| proof.node == node.ed25519 && proof.ip == node.ip && proof.port == node.port)
     };
     let confirmed: Vec<DirectoryNode> = directory.nodes.iter().filter(confirmed).cloned().collect();
-    let members = roster.nodes.iter().filter_map(|node| pool::key(&node.ed25519)).collect::<BTreeSet<_>>();
+    let members = roster.nodes.iter().filter_map(|node| pool::key(&node.ed25519)).collect::<SortedSet<_>>();
     let operator = OperatorRow { key, serial: roster.serial, members: members.into_iter().collect() };
     let mut nodes = pool::parse_directory(&confirmed);
     nodes.retain(|node| operator.lists(node));
@@ -203,8 +202,11 @@ mod tests {
         };
         let expected = [(secret(11).public(), "https://node.example.org:22021".to_owned())];
         assert_eq!(offered(|_| {}), expected.into());
-        assert_eq!(offered(|list| list.nodes[0].origin = None), BTreeMap::new());
-        assert_eq!(offered(|list| list.nodes[0].origin = Some("https://evil.example.org".to_owned())), BTreeMap::new());
+        assert_eq!(offered(|list| list.nodes[0].origin = None), SortedMap::new());
+        assert_eq!(
+            offered(|list| list.nodes[0].origin = Some("https://evil.example.org".to_owned())),
+            SortedMap::new()
+        );
         let evil = |list: &mut Directory| list.nodes[1].origin = Some("https://evil.example.org".to_owned());
         assert_eq!(offered(evil).len(), 1);
     }

@@ -1,10 +1,9 @@
 //! The ways out: the gateway that served the app, further ones that it names, and nodes that take packets from pages
 //! themselves. One is used at a time. One that fails is left for the next, and tested from time to time until it is back.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::sorted::SortedMap;
 
 use super::{NodeSet, trust};
 use crate::view::{Way, WayState, WayView};
@@ -35,10 +34,10 @@ pub(crate) struct WaysRow {
 #[derive(Default)]
 pub(crate) struct Ways {
     gateways: Vec<String>,
-    direct: BTreeMap<Ed25519Public, String>,
+    direct: SortedMap<Ed25519Public, String>,
     preferred: Option<Way>,
     current: Way,
-    down: BTreeMap<Way, Down>,
+    down: SortedMap<Way, Down>,
     /// Requests without an answer since the last one with.
     timeouts: u8,
     turned_ms: u64,
@@ -67,7 +66,7 @@ impl Ways {
     pub(crate) fn offer(
         &mut self,
         gateways: &[String],
-        direct: BTreeMap<Ed25519Public, String>,
+        direct: SortedMap<Ed25519Public, String>,
         local_origin: bool,
     ) -> bool {
         let plain = |text: &str| local_origin && zwiebel_proto::directory::origin(text).as_deref() == Some(text);
@@ -227,7 +226,7 @@ mod tests {
 
     fn two() -> (Ways, Way) {
         let mut ways = Ways::default();
-        assert!(ways.offer(&["https://b.example.org".to_owned()], BTreeMap::new(), false));
+        assert!(ways.offer(&["https://b.example.org".to_owned()], SortedMap::new(), false));
         (ways, Way::Gateway("https://b.example.org".to_owned()))
     }
 
@@ -296,7 +295,7 @@ mod tests {
         let offered = offered.map(str::to_owned);
         let taken = |local| {
             let mut ways = Ways::default();
-            ways.offer(&offered, BTreeMap::new(), local);
+            ways.offer(&offered, SortedMap::new(), local);
             ways.row().gateways
         };
         assert_eq!(taken(false), ["https://b.example.org"]);
@@ -310,7 +309,7 @@ mod tests {
         ways.offer(&[], [node].into(), false);
         assert!(ways.failed(&Way::Home, 0) && ways.is_direct());
         assert_eq!(ways.to_test(2_000), Some(Way::Home));
-        ways.offer(&[], BTreeMap::new(), false);
+        ways.offer(&[], SortedMap::new(), false);
         assert_eq!(*ways.current(), Way::Home);
     }
 }

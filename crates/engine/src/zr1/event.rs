@@ -1,16 +1,16 @@
 //! What goes into the session manager and what comes out of it, besides rows.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::SortedMap;
 
 /// One step: written together or not at all, and before any of the rest happens.
 #[derive(Default)]
 pub struct Step {
     /// Rows by key; `None` deletes.
-    pub rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    pub rows: SortedMap<Vec<u8>, Option<Vec<u8>>>,
     /// What to put into swarms, again and again with the same bytes until it is confirmed.
     pub stores: Vec<Store>,
     /// What the own swarm is to forget, once and without need: what is not deleted runs out by itself.

@@ -3,12 +3,12 @@
 
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::sort_short;
 use zwiebel_proto::zr1::content::ContentKind;
 use zwiebel_proto::zr1::mailbox::{self, ttl};
 use zwiebel_proto::zr1::manifest::{
     DeviceEntry, Draft, MAX_REVOKED, Manifest, Mode, REPUBLISH_AFTER_MS, Revocation, RevocationReason, endorse, merge,
 };
-use zwiebel_proto::zr1::sort_short;
 use zwiebel_proto::zr1::sticky::{StickyEntry, StickySet, StickyState};
 
 use super::rows::{Device, Standing, Status, device_key, kind};

@@ -1,12 +1,11 @@
 //! The manager from its rows.
 
-use std::collections::BTreeMap;
-
 use serde::de::DeserializeOwned;
 use zwiebel_crypto::handshake::{Certificate, DeviceKeys, Prekey};
 use zwiebel_crypto::ratchet::{Parts, Session};
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::SortedMap;
 use zwiebel_proto::zr1::manifest::Manifest;
 
 use super::rows::{self, DeviceRow, PersonRow, PrekeyRow, SessionRow, kind};
@@ -38,7 +37,7 @@ impl Manager {
     ) -> Result<Self, RowError> {
         let account = Account::from_seed16(account_seed);
         let mut manager = Self::empty(account);
-        let mut sessions: BTreeMap<[u8; 16], Pieces<'a>> = BTreeMap::new();
+        let mut sessions: SortedMap<[u8; 16], Pieces<'a>> = SortedMap::new();
         for (key, value) in rows {
             let (&of, name) = key.split_first().ok_or(DAMAGED)?;
             match of {
@@ -73,22 +72,22 @@ impl Manager {
             device: None,
             counters: CountersRow::default(),
             witnesses: WitnessesRow::default(),
-            prekeys: BTreeMap::new(),
-            people: BTreeMap::new(),
-            peers: BTreeMap::new(),
-            sessions: BTreeMap::new(),
-            tombstones: BTreeMap::new(),
-            consumed: BTreeMap::new(),
-            out: BTreeMap::new(),
-            owed: BTreeMap::new(),
-            orphans: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            held: BTreeMap::new(),
-            taken: BTreeMap::new(),
-            unreadable: BTreeMap::new(),
-            asides: BTreeMap::new(),
-            missing: BTreeMap::new(),
-            notices: BTreeMap::new(),
+            prekeys: SortedMap::new(),
+            people: SortedMap::new(),
+            peers: SortedMap::new(),
+            sessions: SortedMap::new(),
+            tombstones: SortedMap::new(),
+            consumed: SortedMap::new(),
+            out: SortedMap::new(),
+            owed: SortedMap::new(),
+            orphans: SortedMap::new(),
+            waiting: SortedMap::new(),
+            held: SortedMap::new(),
+            taken: SortedMap::new(),
+            unreadable: SortedMap::new(),
+            asides: SortedMap::new(),
+            missing: SortedMap::new(),
+            notices: SortedMap::new(),
             step: Step::default(),
             live: Live::default(),
         }

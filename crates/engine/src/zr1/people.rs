@@ -3,13 +3,13 @@
 
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::sort_short;
 use zwiebel_proto::zr1::bundle::Bundle;
 use zwiebel_proto::zr1::content::ManifestHint;
 use zwiebel_proto::zr1::mailbox::{MAX_DEVICES, MAX_VALUES};
 use zwiebel_proto::zr1::manifest::{
     Manifest, Mode, OLD_AT_FIRST_CONTACT_MS, RevocationReason, Standing as Vouched, judge,
 };
-use zwiebel_proto::zr1::sort_short;
 
 use super::event::Protection;
 use super::rows::{Device, PeerRow, PersonRow, Standing, Status};

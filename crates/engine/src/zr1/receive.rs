@@ -437,7 +437,7 @@ impl Manager {
     }
 }
 
-fn random_key<T>(rows: &std::collections::BTreeMap<[u8; 16], T>, m: &mut Moment<'_>) -> Option<[u8; 16]> {
+fn random_key<T>(rows: &zwiebel_proto::sorted::SortedMap<[u8; 16], T>, m: &mut Moment<'_>) -> Option<[u8; 16]> {
     let count = u64::try_from(rows.len()).ok().filter(|count| *count > 0)?;
     rows.keys().nth(usize::try_from(m.rng.next_u64() % count).ok()?).copied()
 }

@@ -3,11 +3,10 @@
 //! A diff carries no values of scalars, only where they changed; the values come from the data of the message the diff
 //! belongs to. It is kept as the bencode it is on the wire, so that the diffs of other devices are passed on unchanged.
 
-use std::collections::BTreeSet;
-
 use super::ConfigError;
 use super::tree::{self, Dict, Scalar, Value};
 use crate::bencode::{self, Bencode};
+use crate::sorted::SortedSet;
 
 /// A diff: mirrors the keys of the tree it changes.
 pub(super) type Diff = bencode::Dict;
@@ -27,12 +26,12 @@ pub(super) fn check(diff: &Diff) -> Result<(), ConfigError> {
 
 /// The diff that leads from `old` to `new`, both pruned.
 pub(super) fn between(old: &Dict, new: &Dict) -> Diff {
-    let keys: BTreeSet<&Vec<u8>> = old.keys().chain(new.keys()).collect();
+    let keys: SortedSet<&Vec<u8>> = old.keys().chain(new.keys()).collect();
     keys.into_iter().filter_map(|key| Some((key.clone(), value_between(old.get(key), new.get(key))?))).collect()
 }
 
 fn value_between(old: Option<&Value>, new: Option<&Value>) -> Option<Bencode> {
-    let (empty_dict, empty_set) = (Dict::new(), BTreeSet::new());
+    let (empty_dict, empty_set) = (Dict::new(), SortedSet::new());
     match new {
         None => match old? {
             Value::Scalar(_) => Some(Bencode::Bytes(REMOVED.to_vec())),
@@ -51,7 +50,7 @@ fn dict_between(old: &Dict, new: &Dict) -> Option<Bencode> {
     (!diff.is_empty()).then_some(Bencode::Dict(diff))
 }
 
-fn set_between(old: &BTreeSet<Scalar>, new: &BTreeSet<Scalar>) -> Option<Bencode> {
+fn set_between(old: &SortedSet<Scalar>, new: &SortedSet<Scalar>) -> Option<Bencode> {
     let change = [tree::encode_set(new.difference(old)), tree::encode_set(old.difference(new))];
     (old != new).then(|| Bencode::List(change.into()))
 }
@@ -75,7 +74,7 @@ pub(super) fn apply(diff: &Diff, source: &Dict, target: &mut Dict) {
             (Bencode::List(_), Some(Value::Set(_))) => {
                 let mut set = match target.remove(key) {
                     Some(Value::Set(set)) => set,
-                    _ => BTreeSet::new(),
+                    _ => SortedSet::new(),
                 };
                 if let Ok((added, removed)) = set_change(change) {
                     set.extend(added);
@@ -92,7 +91,7 @@ pub(super) fn apply(diff: &Diff, source: &Dict, target: &mut Dict) {
 }
 
 /// The pair of sorted lists: added, removed.
-fn set_change(change: &Bencode) -> Result<(BTreeSet<Scalar>, BTreeSet<Scalar>), ConfigError> {
+fn set_change(change: &Bencode) -> Result<(SortedSet<Scalar>, SortedSet<Scalar>), ConfigError> {
     let Bencode::List(lists) = change else { return Err(ConfigError::NotCanonical) };
     let [Bencode::List(added), Bencode::List(removed)] = lists.as_slice() else {
         return Err(ConfigError::NotCanonical);

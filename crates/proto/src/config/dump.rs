@@ -3,14 +3,13 @@
 //! The form of the reference, with three keys more, written only when they say something: `before`, `pushed` and
 //! `shared` hold what an unconfirmed edit needs. A dump of the reference loads as well.
 
-use std::collections::BTreeSet;
-
 use super::message::{Encoded, Version};
 use super::multipart::Parts;
 use super::object::{Edits, Object, State};
 use super::tree::{self, Dict};
 use super::{ConfigError, Kind};
 use crate::bencode::{self, Bencode};
+use crate::sorted::SortedSet;
 use crate::storage_rpc::MessageHash;
 
 /// Dumps are our own, but not without bound.
@@ -98,12 +97,12 @@ fn decode_dict(value: Bencode) -> Result<Dict, ConfigError> {
     if let Bencode::Dict(entries) = value { tree::decode(entries) } else { Err(ConfigError::NotCanonical) }
 }
 
-fn encode_hashes(hashes: &BTreeSet<MessageHash>) -> Bencode {
+fn encode_hashes(hashes: &SortedSet<MessageHash>) -> Bencode {
     Bencode::List(hashes.iter().map(|hash| Bencode::Bytes(hash.as_str().into())).collect())
 }
 
 /// The hashes of a list; old dumps have one string.
-fn decode_hashes(value: Option<Bencode>) -> BTreeSet<MessageHash> {
+fn decode_hashes(value: Option<Bencode>) -> SortedSet<MessageHash> {
     let items = match value {
         Some(Bencode::List(items)) => items,
         Some(item) => vec![item],

@@ -3,12 +3,10 @@
 //! A pure function of the set of messages: their order and repetitions do not matter, so that devices which see the
 //! same messages make the same bytes without talking to each other.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::diff::{self, Diff};
 use super::message::{Encoded, Message, Version, WINDOW};
 use super::tree::{self, Dict};
+use crate::sorted::{SortedMap, SortedSet};
 
 /// What came out.
 pub(super) enum Merged {
@@ -37,8 +35,8 @@ pub(super) fn merge(messages: &[&Encoded]) -> Option<Merged> {
 /// The messages that are not older versions or copies of others.
 fn heads(messages: &[&Encoded]) -> Vec<usize> {
     let highest = messages.iter().map(|message| message.version.seqno).max().unwrap_or(0);
-    let known: BTreeSet<Version> = messages.iter().flat_map(|message| message.message.lags.keys().copied()).collect();
-    let mut seen = BTreeSet::new();
+    let known: SortedSet<Version> = messages.iter().flat_map(|message| message.message.lags.keys().copied()).collect();
+    let mut seen = SortedSet::new();
     let is_head = |message: &Encoded| {
         let fresh = seen.insert(message.version);
         fresh && !known.contains(&message.version) && message.version.seqno + WINDOW > highest
@@ -49,13 +47,11 @@ fn heads(messages: &[&Encoded]) -> Vec<usize> {
 
 /// The new version of several heads, sorted from the highest down.
 fn combine(first: &Encoded, heads: &[&Encoded]) -> Message {
-    let mut table: BTreeMap<Version, (&Dict, &Diff)> = BTreeMap::new();
+    let mut table: SortedMap<Version, (&Dict, &Diff)> = SortedMap::new();
     for head in heads {
         let own = std::iter::once((&head.version, &head.message.diff));
         for (version, diff) in own.chain(&head.message.lags) {
-            if let Entry::Vacant(slot) = table.entry(*version) {
-                slot.insert((&head.message.data, diff));
-            }
+            table.entry(*version).or_insert((&head.message.data, diff));
         }
     }
     let seqno = first.version.seqno.saturating_add(1);

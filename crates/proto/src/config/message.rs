@@ -3,14 +3,13 @@
 //! Strict: what decodes is canonical, with two exceptions of the format itself (changes older than the window and a
 //! signature are read but not written again). That is why [`Version`]ed messages keep their bytes.
 
-use std::collections::BTreeMap;
-
 use zwiebel_crypto::hash::blake2b;
 
 use super::ConfigError;
 use super::diff::{self, Diff};
 use super::tree::{self, Dict};
 use crate::bencode::{self, Bencode};
+use crate::sorted::SortedMap;
 
 /// How many sequence numbers, the own one included, a message tells the changes of.
 pub(super) const WINDOW: i64 = 5;
@@ -38,7 +37,7 @@ pub(super) struct Message {
     pub(super) seqno: i64,
     pub(super) data: Dict,
     /// The changes before: at which version, and what.
-    pub(super) lags: BTreeMap<Version, Diff>,
+    pub(super) lags: SortedMap<Version, Diff>,
     /// What changed at this sequence number.
     pub(super) diff: Diff,
     /// Keys of a newer format, carried along.
@@ -56,7 +55,7 @@ pub(super) struct Encoded {
 impl Message {
     /// Where every config starts: empty, number 0, never sent.
     pub(super) const fn initial() -> Self {
-        Self { seqno: 0, data: Dict::new(), lags: BTreeMap::new(), diff: Diff::new(), extra: bencode::Dict::new() }
+        Self { seqno: 0, data: Dict::new(), lags: SortedMap::new(), diff: Diff::new(), extra: bencode::Dict::new() }
     }
 
     /// The message as bytes, and their name.
@@ -125,8 +124,8 @@ fn encode_lag((version, diff): (&Version, &Diff)) -> Bencode {
     Bencode::List(vec![Bencode::Int(version.seqno), hash, Bencode::Dict(diff.clone())])
 }
 
-fn decode_lags(items: Vec<Bencode>, own: i64) -> Result<BTreeMap<Version, Diff>, ConfigError> {
-    let mut lags = BTreeMap::new();
+fn decode_lags(items: Vec<Bencode>, own: i64) -> Result<SortedMap<Version, Diff>, ConfigError> {
+    let mut lags = SortedMap::new();
     let mut last = None;
     for item in items {
         let Bencode::List(fields) = item else { return Err(ConfigError::NotCanonical) };

@@ -2,12 +2,11 @@
 //!
 //! Parts are authenticated by the encryption around them; the bounds here are against mistakes, not strangers.
 
-use std::collections::BTreeMap;
-
 use zwiebel_crypto::hash::blake2b;
 
 use super::seal::OVERHEAD;
 use crate::bencode::Bencode;
+use crate::sorted::SortedMap;
 use crate::storage_rpc::{MAX_MESSAGE, MessageHash};
 
 /// First byte of a part.
@@ -36,7 +35,7 @@ pub(super) struct Part {
 /// The sets of parts that are not complete, and which were.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Parts {
-    sets: BTreeMap<[u8; 32], Set>,
+    sets: SortedMap<[u8; 32], Set>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +43,7 @@ struct Set {
     /// 0 for a complete one, of which no parts are kept.
     count: u8,
     expires_ms: u64,
-    parts: BTreeMap<u8, (MessageHash, Vec<u8>)>,
+    parts: SortedMap<u8, (MessageHash, Vec<u8>)>,
 }
 
 /// What a part was good for.
@@ -101,7 +100,7 @@ impl Parts {
         let set = self.sets.entry(part.whole).or_insert_with(|| Set {
             count: part.count,
             expires_ms: 0,
-            parts: BTreeMap::new(),
+            parts: SortedMap::new(),
         });
         if set.count == 0 || set.parts.contains_key(&part.index) {
             return Added::Kept;
@@ -159,7 +158,7 @@ impl Parts {
 
 impl Set {
     fn to_bencode(&self) -> Bencode {
-        let mut entries = BTreeMap::from([
+        let mut entries = SortedMap::from([
             (b"#".to_vec(), Bencode::Int(self.count.into())),
             (b"T".to_vec(), Bencode::Int(i64::try_from(self.expires_ms).unwrap_or(i64::MAX))),
         ]);
@@ -180,7 +179,7 @@ impl Set {
         let parts = match entries.remove(b"p".as_slice()) {
             Some(Bencode::List(parts)) => parts.into_iter().map(part_from_bencode).collect::<Option<_>>()?,
             Some(_) => return None,
-            None => BTreeMap::new(),
+            None => SortedMap::new(),
         };
         let (count, expires_ms) = (u8::try_from(count).ok()?, u64::try_from(expires).ok()?);
         Some(Self { count, expires_ms, parts })
@@ -188,7 +187,7 @@ impl Set {
 }
 
 fn part_to_bencode((index, (hash, chunk)): (&u8, &(MessageHash, Vec<u8>))) -> Bencode {
-    Bencode::Dict(BTreeMap::from([
+    Bencode::Dict(SortedMap::from([
         (b"#".to_vec(), Bencode::Int((*index).into())),
         (b"M".to_vec(), Bencode::Bytes(hash.as_str().into())),
         (b"d".to_vec(), Bencode::Bytes(chunk.clone())),

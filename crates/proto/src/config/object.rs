@@ -8,8 +8,6 @@
 //!   too old by their number, or because the whole diff of a merge by the reference (5.3) covered them;
 //! * our own merges have no such diff.
 
-use std::collections::BTreeSet;
-
 use super::diff::{self, Diff};
 use super::merge::{self, Merged};
 use super::message::{Encoded, Message, Version};
@@ -20,6 +18,7 @@ use super::tree::{self, Dict, Value};
 use super::{ConfigError, Kind, multipart, seal, wrap};
 use crate::account::Account;
 use crate::envelope::MAX_DATA;
+use crate::sorted::SortedSet;
 use crate::storage_rpc::{MessageHash, Namespace, message_hash};
 
 /// The most hashes kept for deletion; more than a config in parts has.
@@ -33,9 +32,9 @@ pub struct Object {
     pub(super) kind: Kind,
     pub(super) state: State,
     /// Where the present version is stored; empty unless [`State::Clean`].
-    pub(super) current: BTreeSet<MessageHash>,
+    pub(super) current: SortedSet<MessageHash>,
     /// What is stored and superseded. Never holds a current one.
-    pub(super) obsolete: BTreeSet<MessageHash>,
+    pub(super) obsolete: SortedSet<MessageHash>,
     pub(super) parts: Parts,
     pub(super) needs_dump: bool,
 }
@@ -80,8 +79,8 @@ impl Object {
         Self {
             kind,
             state: State::Clean(Message::initial().encode()),
-            current: BTreeSet::new(),
-            obsolete: BTreeSet::new(),
+            current: SortedSet::new(),
+            obsolete: SortedSet::new(),
             parts: Parts::default(),
             needs_dump: false,
         }
@@ -131,7 +130,7 @@ impl Object {
 
     /// What must stay stored: extend its time to live on each poll. Empty while a push is unconfirmed.
     #[must_use]
-    pub fn active_hashes(&self) -> BTreeSet<MessageHash> {
+    pub fn active_hashes(&self) -> SortedSet<MessageHash> {
         self.current.iter().chain(self.parts.pending()).copied().collect()
     }
 

@@ -1,8 +1,7 @@
 //! What a push hands out. It cannot name a message as obsolete that it stores: see [`Push::new`], the only way to one.
 
-use std::collections::BTreeSet;
-
 use super::message::Version;
+use crate::sorted::SortedSet;
 use crate::storage_rpc::{MessageHash, Namespace};
 
 /// Messages to store and hashes to delete, in this order, in one `sequence` request.
@@ -16,8 +15,8 @@ pub struct Push {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub(super) version: Version,
-    pub(super) stored: BTreeSet<MessageHash>,
-    pub(super) obsolete: BTreeSet<MessageHash>,
+    pub(super) stored: SortedSet<MessageHash>,
+    pub(super) obsolete: SortedSet<MessageHash>,
 }
 
 impl Push {
@@ -26,9 +25,9 @@ impl Push {
         namespace: Namespace,
         version: Version,
         messages: Vec<(MessageHash, Vec<u8>)>,
-        obsolete: &BTreeSet<MessageHash>,
+        obsolete: &SortedSet<MessageHash>,
     ) -> Self {
-        let stored: BTreeSet<MessageHash> = messages.iter().map(|(hash, _)| *hash).collect();
+        let stored: SortedSet<MessageHash> = messages.iter().map(|(hash, _)| *hash).collect();
         let obsolete = obsolete.difference(&stored).copied().collect();
         Self { namespace, messages, receipt: Receipt { version, stored, obsolete } }
     }

@@ -4,8 +4,6 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use std::collections::BTreeSet;
-
 use serde_json::Value as Json;
 use zwiebel_crypto::hash::{blake2b, blake2b_keyed};
 
@@ -16,6 +14,7 @@ use super::tree::{self, Dict, Scalar, Value};
 use super::{diff, multipart, seal, wrap};
 use crate::account::Account;
 use crate::bencode::Bencode;
+use crate::sorted::SortedSet;
 use crate::storage_rpc::{MessageHash, Namespace, message_hash};
 
 fn vectors() -> Json {
@@ -408,7 +407,7 @@ fn lags_are_checked_against_the_own_number() {
 
 #[test]
 fn diffs_lead_from_one_tree_to_the_other() {
-    let set = |items: &[i64]| Value::Set(items.iter().map(|item| Scalar::Int(*item)).collect::<BTreeSet<_>>());
+    let set = |items: &[i64]| Value::Set(items.iter().map(|item| Scalar::Int(*item)).collect::<SortedSet<_>>());
     let dict = |items: &[(&str, Value)]| -> Dict {
         items.iter().map(|(key, value)| (key.as_bytes().to_vec(), value.clone())).collect()
     };

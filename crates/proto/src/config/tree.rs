@@ -3,13 +3,12 @@
 //! Invariant of everything serialised: no empty dictionary or set inside, sets sorted and unique. [`decode`] refuses
 //! anything else, so that one tree has one serialisation. In memory a tree may hold empty ones until it is pruned.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::ConfigError;
 use crate::bencode::{self, Bencode};
+use crate::sorted::{SortedMap, SortedSet};
 
 /// A dictionary of the tree; the root is one.
-pub type Dict = BTreeMap<Vec<u8>, Value>;
+pub type Dict = SortedMap<Vec<u8>, Value>;
 
 /// What a set holds and a key may hold. Integers come before strings, both ascending: the order of the wire.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +22,7 @@ pub enum Scalar {
 pub enum Value {
     Dict(Dict),
     Scalar(Scalar),
-    Set(BTreeSet<Scalar>),
+    Set(SortedSet<Scalar>),
 }
 
 impl Value {
@@ -76,8 +75,8 @@ fn decode_value(value: Bencode) -> Result<Value, ConfigError> {
 }
 
 /// A sorted list of different scalars.
-pub(super) fn decode_set(items: Vec<Bencode>) -> Result<BTreeSet<Scalar>, ConfigError> {
-    let mut set = BTreeSet::new();
+pub(super) fn decode_set(items: Vec<Bencode>) -> Result<SortedSet<Scalar>, ConfigError> {
+    let mut set = SortedSet::new();
     for item in items {
         let scalar = match item {
             Bencode::Int(int) => Scalar::Int(int),

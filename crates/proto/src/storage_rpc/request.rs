@@ -184,7 +184,9 @@ fn request(method: &str, params: Value) -> Value {
 }
 
 fn object(name: &str, value: Value) -> Value {
-    Value::Object(std::iter::once((name.to_owned(), value)).collect())
+    let mut object = Value::Object(serde_json::Map::new());
+    set(&mut object, name, value);
+    object
 }
 
 /// Adds account, signing key and signature.

@@ -13,8 +13,8 @@ use zwiebel_crypto::labels;
 use zwiebel_crypto::reader::{Reader, WrongLength};
 use zwiebel_crypto::secret::Secret;
 
-use super::sort_short;
 use crate::account_id::AccountId;
+use crate::sorted::sort_short;
 
 /// How a scanned code begins.
 pub const CODE_PREFIX: &str = "zr1:";

@@ -5,7 +5,6 @@
 //!
 //! `"ZRS1" | version 1 | zero 3 | XAEAD(key, nonce 24, n 2 | zero 6 | n * (hash 16 | state 1 | zero 7 | since 8) | zeros)`
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use rand_core::CryptoRng;
@@ -16,6 +15,7 @@ use zwiebel_crypto::reader::{Reader, WrongLength};
 
 use super::{BlobError, account_key, open_with_nonce, seal_with_nonce};
 use crate::account_id::AccountId;
+use crate::sorted::SortedMap;
 
 /// Contacts in one set: what fits a blob (64 KB) with room, and more than anybody talks to.
 pub const MAX_ENTRIES: usize = 2_000;
@@ -51,7 +51,7 @@ pub struct StickyEntry {
 
 /// The set; contacts by their hash.
 #[derive(Default, Clone, PartialEq, Eq)]
-pub struct StickySet(BTreeMap<[u8; 16], StickyEntry>);
+pub struct StickySet(SortedMap<[u8; 16], StickyEntry>);
 
 impl StickySet {
     /// What is known of a contact.
@@ -81,7 +81,7 @@ impl StickySet {
     /// other word on the contact. The order of the values does not matter.
     #[must_use]
     pub fn merge(sets: &[Self]) -> Self {
-        let mut said: BTreeMap<[u8; 16], Vec<StickyEntry>> = BTreeMap::new();
+        let mut said: SortedMap<[u8; 16], Vec<StickyEntry>> = SortedMap::new();
         for (contact, entry) in sets.iter().flat_map(|set| &set.0) {
             said.entry(*contact).or_default().push(*entry);
         }
@@ -129,7 +129,7 @@ impl StickySet {
         if count > MAX_ENTRIES || count.saturating_mul(ENTRY_LEN) > reader.left() {
             return Err(BlobError::Invalid);
         }
-        let mut set = BTreeMap::new();
+        let mut set = SortedMap::new();
         for _ in 0..count {
             let (contact, entry) = parse_entry(&mut reader)?;
             if let Some(entry) = entry

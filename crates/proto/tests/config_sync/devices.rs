@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use zwiebel_proto::config::{Config, Contacts, Scalar, Value};
+use zwiebel_proto::sorted::{SortedMap, SortedSet};
 
 use super::*;
 
@@ -90,7 +91,7 @@ impl World {
                 let key = [b's', *key];
                 let mut set = match device.data().get(key.as_slice()) {
                     Some(Value::Set(set)) => set.clone(),
-                    _ => std::collections::BTreeSet::new(),
+                    _ => SortedSet::new(),
                 };
                 let item = Scalar::Int((*item).into());
                 if *there {
@@ -218,7 +219,7 @@ proptest! {
         steps in prop::collection::vec((0..3_usize, any::<u8>(), 0..5_u8), 1..16)
     ) {
         let mut world = World::new(3);
-        let mut expected = BTreeMap::new();
+        let mut expected = SortedMap::new();
         for (device, value, action) in &steps {
             match action {
                 0 | 1 => drop(poll(&mut world.devices[*device], &world.swarm)),

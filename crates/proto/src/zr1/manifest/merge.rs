@@ -5,15 +5,14 @@
 //! things the format cannot avoid: which slot a device moves to, and which device is left out when there are more
 //! than eight. Devices read their list back after writing and join again, so they end with one list all the same.
 
-use std::collections::BTreeMap;
-
 use thiserror::Error;
 use zwiebel_crypto::handshake::DeviceId;
 
 use super::{
     DeviceEntry, Draft, MAX_DEVICES, MAX_REVOKED, Manifest, REVOCATION_KEPT_MS, Revocation, RevocationReason, SEQ_LIMIT,
 };
-use crate::zr1::sort_short;
+use crate::sorted::SortedMap;
+use crate::sorted::sort_short;
 
 /// Lists that cannot be joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -42,14 +41,14 @@ pub fn merge(a: &Manifest, b: &Manifest, now_ms: u64) -> Result<(Draft, u64), Me
 
 /// [`merge`] of what the lists say.
 pub(super) fn merge_lists(a: &Draft, b: &Draft, now_ms: u64) -> Draft {
-    let mut revoked: BTreeMap<DeviceId, Revocation> = BTreeMap::new();
+    let mut revoked: SortedMap<DeviceId, Revocation> = SortedMap::new();
     for revocation in a.revoked.iter().chain(&b.revoked) {
         let kept = revoked.entry(revocation.device).or_insert(*revocation);
         if (revocation.revoked_at_ms, revocation.reason) > (kept.revoked_at_ms, kept.reason) {
             *kept = *revocation;
         }
     }
-    let mut devices: BTreeMap<DeviceId, DeviceEntry> = BTreeMap::new();
+    let mut devices: SortedMap<DeviceId, DeviceEntry> = SortedMap::new();
     for entry in a.devices.iter().chain(&b.devices) {
         let id = entry.public.id();
         if revoked.contains_key(&id) {
@@ -77,7 +76,7 @@ fn preference(entry: &DeviceEntry) -> (bool, u16, u64, DeviceId, [u8; 64], u8) {
 }
 
 /// The device that has no place: the last added without endorsement, else the last added.
-fn left_out(devices: &BTreeMap<DeviceId, DeviceEntry>) -> Option<DeviceId> {
+fn left_out(devices: &SortedMap<DeviceId, DeviceEntry>) -> Option<DeviceId> {
     let last = |endorsed: bool| {
         let candidates = devices.iter().filter(|(_, entry)| entry.says_endorsed == endorsed);
         candidates.max_by_key(|(id, entry)| (entry.added_at_ms, **id)).map(|(id, _)| *id)
@@ -86,10 +85,10 @@ fn left_out(devices: &BTreeMap<DeviceId, DeviceEntry>) -> Option<DeviceId> {
 }
 
 /// Devices by slot. Of two in one slot the one added later moves to the lowest free one.
-fn into_slots(devices: BTreeMap<DeviceId, DeviceEntry>) -> Vec<DeviceEntry> {
+fn into_slots(devices: SortedMap<DeviceId, DeviceEntry>) -> Vec<DeviceEntry> {
     let mut by_age: Vec<(DeviceId, DeviceEntry)> = devices.into_iter().collect();
     sort_short(&mut by_age, |(id, entry)| (entry.added_at_ms, *id));
-    let mut placed: BTreeMap<u8, DeviceEntry> = BTreeMap::new();
+    let mut placed: SortedMap<u8, DeviceEntry> = SortedMap::new();
     let mut moving = Vec::new();
     for (_, entry) in by_age {
         if usize::from(entry.slot) >= MAX_DEVICES || placed.contains_key(&entry.slot) {
@@ -109,7 +108,7 @@ fn into_slots(devices: BTreeMap<DeviceId, DeviceEntry>) -> Vec<DeviceEntry> {
 }
 
 /// The newest revocations, as many as fit, without those old enough to be forgotten.
-fn newest(revoked: BTreeMap<DeviceId, Revocation>, now_ms: u64) -> Vec<Revocation> {
+fn newest(revoked: SortedMap<DeviceId, Revocation>, now_ms: u64) -> Vec<Revocation> {
     let mut list: Vec<Revocation> = revoked.into_values().collect();
     list.retain(|revocation| now_ms.saturating_sub(revocation.revoked_at_ms) <= REVOCATION_KEPT_MS);
     sort_short(&mut list, |revocation| (std::cmp::Reverse(revocation.revoked_at_ms), revocation.device));

@@ -1,13 +1,12 @@
 //! Which devices of a new list are vouched for by devices that were known before (2.4).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use zwiebel_crypto::handshake::{DeviceId, DeviceKeys, DevicePublic};
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_crypto::labels;
 
 use super::{DeviceEntry, Manifest, RevocationReason};
-use crate::zr1::sort_short;
+use crate::sorted::sort_short;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// How a device of a list came into it, as far as signatures show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +37,11 @@ pub fn judge(new: &Manifest, before: Option<&Manifest>) -> Vec<(DeviceId, Standi
     let Some(before) = before else {
         return entries.into_iter().map(|(id, _)| (id, Standing::FirstSeen)).collect();
     };
-    let mut vouching: BTreeMap<DeviceId, Ed25519Public> =
+    let mut vouching: SortedMap<DeviceId, Ed25519Public> =
         before.active().map(|entry| (entry.public.id(), entry.public.dsk)).collect();
-    let known: BTreeSet<DeviceId> = vouching.keys().copied().collect();
-    let mut renewed: BTreeSet<DeviceId> = BTreeSet::new();
-    let mut endorsed: BTreeMap<DeviceId, DeviceId> = BTreeMap::new();
+    let known: SortedSet<DeviceId> = vouching.keys().copied().collect();
+    let mut renewed: SortedSet<DeviceId> = SortedSet::new();
+    let mut endorsed: SortedMap<DeviceId, DeviceId> = SortedMap::new();
 
     let mut open: Vec<_> = entries.iter().filter(|(id, _)| !known.contains(id)).copied().collect();
     sort_short(&mut open, |(id, entry)| (entry.added_at_ms, *id));
@@ -78,8 +77,8 @@ impl DeviceEntry {
 /// Whether the entry's endorser may vouch, and does.
 fn vouches(
     new: &Manifest,
-    vouching: &BTreeMap<DeviceId, Ed25519Public>,
-    renewed: &BTreeSet<DeviceId>,
+    vouching: &SortedMap<DeviceId, Ed25519Public>,
+    renewed: &SortedSet<DeviceId>,
     entry: &DeviceEntry,
 ) -> bool {
     let tolerated = match new.list.revocation(&entry.endorser) {
