@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 
 use zwiebel_engine::view::DeviceStatus;
-use zwiebel_engine::zr1::{Event, Notice};
+use zwiebel_engine::zr1::{Event, Notice, Published};
+use zwiebel_proto::account::Account;
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
-use zwiebel_proto::zr1::manifest::{Manifest, RevocationReason};
+use zwiebel_proto::zr1::manifest::{Draft, Manifest, RevocationReason};
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
 
 const MINUTE_MS: u64 = 60_000;
@@ -53,6 +54,50 @@ fn siblings_pass_on_what_a_sender_with_an_old_list_left_out() {
     for device in 1..=third {
         assert_eq!((times_shown(&sim, device, &id), times_shown(&sim, device, &next)), (1, 1), "device {device}");
     }
+}
+
+/// The list of an account as one side of a race writes it: without this device, which nobody has revoked.
+fn list_without(sim: &Sim, account: usize, device: usize) -> Published {
+    let own = sim.ids[account];
+    let there = sim.swarm.outbox(&own, mailbox::MANIFEST, sim.now_ms);
+    let list = Manifest::verify(there.last().unwrap(), &own, sim.now_ms).unwrap();
+    let gone = sim.devices[device].manager.device_id().unwrap();
+    let mut draft = Draft { ..list.list.clone() };
+    draft.devices.retain(|entry| entry.public.id() != gone);
+    assert_eq!(draft.devices.len() + 1, list.list.devices.len());
+    let signer = Account::from_seed16(sim.seeds[account]);
+    let blob = draft.sign(signer.ed25519(), list.seq + 1, list.hash(), sim.now_ms).unwrap();
+    Published { manifests: vec![blob], nodes: 3, ..Published::default() }
+}
+
+#[test]
+fn a_device_that_one_list_leaves_out_is_spoken_to_again_when_the_next_one_names_it() {
+    let mut sim = acquainted(8, [1, 2]);
+    for device in [1, 2] {
+        sim.write_from(device);
+        sim.pass(12, 2 * MINUTE_MS);
+    }
+    let (bob, begun) = (sim.ids[1], |sim: &Sim| sim.devices.iter().map(|d| d.manager.begun().0).sum::<u64>());
+    let before = begun(&sim);
+    // Alice and Bob's first device see the one side of the race. Alice writes meanwhile, and so does the one left out.
+    sim.devices[2].away = true;
+    for device in [0, 1] {
+        let partial = list_without(&sim, 1, 2);
+        sim.act(device, |manager, m| manager.fetched(bob, partial, m));
+        assert_eq!(sim.devices[device].manager.devices(&bob, sim.now_ms).len(), if device == 0 { 1 } else { 2 });
+    }
+    let meanwhile = sim.write_from(0);
+    sim.devices[2].away = false;
+    let from_it = sim.write_from(2);
+    sim.pass(30, 2 * MINUTE_MS);
+    assert_eq!(sim.devices[0].manager.devices(&bob, sim.now_ms).len(), 2, "the lists are joined");
+    let (of_first, of_it) = (sim.write_from(1), sim.write_from(0));
+    sim.pass(12, 2 * MINUTE_MS);
+    assert!(sim.has(0, &from_it) && sim.is_acked(&from_it));
+    assert!(sim.has(2, &meanwhile) && sim.has(2, &of_it), "what Alice wrote");
+    let synced = |event: &Event| matches!(event, Event::Synced { id, .. } if *id == of_first);
+    assert!(sim.devices[2].events.iter().any(synced), "what Bob wrote on the other device");
+    assert_eq!(begun(&sim), before, "in the sessions they had");
 }
 
 #[test]
@@ -332,7 +377,7 @@ fn a_newer_list_that_no_node_shows_for_a_day_is_a_warning() {
         for nodes in [2, 3] {
             let wanted = sim.act(1, |manager, m| manager.wanted(m.now_ms + DAY_MS));
             assert!(wanted.iter().any(|wanted| wanted.owner == alice));
-            let answer = zwiebel_engine::zr1::Published { nodes, manifests: old.clone(), ..Default::default() };
+            let answer = Published { nodes, manifests: old.clone(), ..Default::default() };
             sim.act(1, |manager, m| manager.fetched(alice, answer, m));
         }
     }

@@ -229,16 +229,15 @@ impl Manager {
             self.see_device(device, later.unwrap_or(vouched), seq, now);
         }
         self.follow_renewals(owner, list);
-        let mine = self.device.as_ref().map(|device| device.id);
-        let gone: Vec<Device> = self
+        // Absent is not revoked (2.4): a device may only be missing from one side of a race, and be back a minute later.
+        let revoked: Vec<Device> = self
             .peers
             .iter()
-            .filter(|((account, device), peer)| {
-                *account == owner && !peer.gone && Some(*device) != mine && list.device(&DeviceId(*device)).is_none()
-            })
+            .filter(|((account, device), peer)| *account == owner && !peer.gone && list.is_revoked(&DeviceId(*device)))
             .map(|(device, _)| *device)
+            .filter(|(_, device)| self.device.as_ref().is_none_or(|own| own.id != *device))
             .collect();
-        for device in gone {
+        for device in revoked {
             self.close_device(device, now);
             self.tell_change(owner, Notice::DeviceRemoved, now);
         }

@@ -112,7 +112,7 @@ impl Manager {
         let running: Vec<([u8; 16], [u8; 16])> = self
             .peers
             .iter()
-            .filter(|((account, _), peer)| *account == to && !peer.gone)
+            .filter(|(device, _)| device.0 == to && self.is_listed(device))
             .filter_map(|((_, device), peer)| Some((*device, peer.active?)))
             .filter(|(_, session)| self.sessions.get(session).is_some_and(|running| running.row.stage == Stage::Live))
             .collect();
@@ -291,11 +291,13 @@ impl Manager {
         let Some(row) = self.out.get(&number).cloned() else { return };
         let mut ready: Vec<([u8; 16], [u8; 16])> = Vec::new();
         for target in row.targets.iter().filter(|target| target.account == account) {
-            if target.stage != TargetStage::Queued || target.not_before_ms > m.now_ms {
-                continue;
+            let device: Device = (account, target.device);
+            let waits = target.stage != TargetStage::Queued || target.not_before_ms > m.now_ms;
+            if waits || !self.is_listed(&device) {
+                continue; // absent is not revoked: it may be back in the next list
             }
             let need = if target.after_ms == 0 { Need::Any } else { Need::After(target.after_ms) };
-            if let Some(session) = self.session_for((account, target.device), need, m) {
+            if let Some(session) = self.session_for(device, need, m) {
                 ready.push((target.device, session));
             }
             if !self.may_send(m.now_ms) {

@@ -67,6 +67,8 @@ pub(super) struct Written {
     pub(super) acked: bool,
     /// The sender was erased or put back before anybody acknowledged it.
     pub(super) forgotten: bool,
+    /// The sender was erased or put back before these devices had it.
+    pub(super) given_up_on: Vec<usize>,
 }
 
 /// Two accounts, their devices, their swarms.
@@ -122,29 +124,41 @@ impl Sim {
 
     /// A new device of an account, made from the words if there is one already.
     pub fn add_device(&mut self, account: usize, restored: bool) -> usize {
-        let mut manager = Manager::load(self.seeds[account], std::iter::empty()).expect("nothing to read");
-        let mut m = Moment { now_ms: self.now_ms, rng: &mut self.rng };
-        manager.set_up("device", restored, true, &mut m);
-        for other in self.ids.iter().filter(|id| **id != self.ids[account]) {
-            manager.set_contact(*other, true, false);
-        }
+        let new = self.blank_device(account);
+        self.devices.push(new);
+        let last = self.devices.len() - 1;
+        self.install(last, restored, false);
+        last
+    }
+
+    /// A device on which nothing is.
+    fn blank_device(&mut self, account: usize) -> Device {
         let skew = self.faults.skew_ms;
-        let skew_ms = if skew == 0 { 0 } else { self.rng.random_range(-skew..=skew) };
-        self.devices.push(Device {
+        Device {
             account,
-            manager,
+            manager: Manager::load(self.seeds[account], std::iter::empty()).expect("nothing to read"),
             disk: Disk::default(),
             events: Vec::new(),
             away: false,
             snapshots: Vec::new(),
-            skew_ms,
+            skew_ms: if skew == 0 { 0 } else { self.rng.random_range(-skew..=skew) },
             since_ms: self.now_ms,
             resets: 0,
             cleans: false,
+        }
+    }
+
+    /// The person sets up the account, or enters its words.
+    fn install(&mut self, device: usize, restored: bool, greets: bool) {
+        let own = self.ids[self.devices[device].account];
+        let others: Vec<AccountId> = self.ids.iter().copied().filter(|id| *id != own).collect();
+        self.act(device, |manager, m| {
+            manager.set_up("device", restored, true, m);
+            others.iter().for_each(|other| manager.set_contact(*other, true, false));
+            if greets {
+                manager.greet(others);
+            }
         });
-        let last = self.devices.len() - 1;
-        self.carry_out(last);
-        last
     }
 
     pub(super) fn chance(&mut self, percent: u32) -> bool {
@@ -197,30 +211,33 @@ impl Sim {
     pub fn restore(&mut self, device: usize) {
         let account = self.devices[device].account;
         let resets = self.devices[device].resets + self.devices[device].manager.begun().1;
-        for written in self.written.iter_mut().filter(|w| w.device == device && !w.acked) {
-            written.forgotten = true;
-        }
-        self.add_device(account, true);
-        let mut new = self.devices.pop().expect("just added");
-        new.cleans = true;
+        self.lose_outbox(device, 0);
+        let new = self.blank_device(account);
         // What was acknowledged meanwhile is not repeated to a device nobody vouched for (5.5).
-        new.since_ms = self.now_ms + DAY_MS;
-        new.resets = resets;
-        let others: Vec<AccountId> =
-            self.ids.iter().enumerate().filter(|(n, _)| *n != account).map(|(_, id)| *id).collect();
-        new.manager.greet(others);
-        self.devices[device] = new;
-        self.carry_out(device);
+        self.devices[device] = Device { cleans: true, since_ms: self.now_ms + DAY_MS, resets, ..new };
+        self.install(device, true, true);
     }
 
     /// Puts a device back to an earlier state of its disk.
     pub fn put_back(&mut self, device: usize, disk: Disk, of_ms: u64) {
         self.devices[device].disk = disk;
         self.devices[device].since_ms = self.now_ms;
-        for written in self.written.iter_mut().filter(|w| w.device == device && w.at_ms >= of_ms && !w.acked) {
-            written.forgotten = true;
-        }
+        self.lose_outbox(device, of_ms);
         self.restart(device);
+    }
+
+    /// What a device has written since then is in its outbox no more. What nobody has acknowledged is forgotten with it.
+    /// The rest was delivered, but nobody is left who would repeat it to a device that has not got it yet: its store may
+    /// have been lost, and no other device knows that it is owed.
+    fn lose_outbox(&mut self, device: usize, since_ms: u64) {
+        for written in self.written.iter_mut().filter(|w| w.device == device && w.at_ms >= since_ms) {
+            written.forgotten |= !written.acked;
+            let key = (self.ids[written.from], written.id);
+            let without = |(n, other): (usize, &Device)| {
+                (other.account == written.to && !other.disk.history.contains(&key)).then_some(n)
+            };
+            written.given_up_on.extend(self.devices.iter().enumerate().filter_map(without));
+        }
     }
 
     /// The program dies: what counts is the disk.
@@ -230,6 +247,11 @@ impl Sim {
         entry.resets += entry.manager.begun().1;
         let rows = entry.disk.rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
         entry.manager = Manager::load(self.seeds[entry.account], rows).expect("rows come back");
+        if entry.disk.rows.is_empty() {
+            // It died before its first commit: nobody knows of it, and the person enters the words once more.
+            self.install(device, true, true);
+            return;
+        }
         let mut m = Moment { now_ms, rng: &mut self.rng };
         entry.manager.start(&mut m);
     }
@@ -467,7 +489,8 @@ impl Sim {
             return id; // before the commit: it is still a draft
         }
         let at_ms = self.now_ms;
-        self.written.push(Written { id, from, device, to, at_ms, acked: false, forgotten: false });
+        let given_up_on = Vec::new();
+        self.written.push(Written { id, from, device, to, at_ms, acked: false, forgotten: false, given_up_on });
         self.commit(device, step);
         self.flush(device);
         id

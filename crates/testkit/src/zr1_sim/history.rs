@@ -116,8 +116,8 @@ impl Sim {
         tally
     }
 
-    /// Messages that some device has and another, which was there all the time, has not: when they were written (ms after
-    /// the beginning), by which device, and where they are missing.
+    /// Messages that some device has and another has not, although it was there all the time and the sender still had them:
+    /// when they were written (ms after the beginning), by which device, and where they are missing.
     #[must_use]
     pub fn left_out(&self) -> Vec<(u64, usize, usize)> {
         let mut all = Vec::new();
@@ -125,8 +125,9 @@ impl Sim {
             let key = (self.ids[written.from], written.id);
             let of_recipient = || self.devices.iter().enumerate().filter(|(_, device)| device.account == written.to);
             if of_recipient().any(|(_, device)| device.disk.history.contains(&key)) {
-                let there_before = |device: &Device| device.since_ms < written.at_ms;
-                let without = of_recipient().filter(|(_, d)| there_before(d) && !d.disk.history.contains(&key));
+                let owed =
+                    |n: usize, device: &Device| device.since_ms < written.at_ms && !written.given_up_on.contains(&n);
+                let without = of_recipient().filter(|(n, d)| owed(*n, d) && !d.disk.history.contains(&key));
                 all.extend(without.map(|(n, _)| (written.at_ms - super::crew::BEGINNING_MS, written.device, n)));
             }
         }
