@@ -33,6 +33,7 @@ pub mod zr1_init;
 pub mod zr1_link;
 pub mod zr1_manifest;
 pub mod zr1_rows;
+pub mod zr1_store;
 mod zr1_support;
 
 /// A property: panics when an input breaks it.
@@ -68,4 +69,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("zr1_link", zr1_link::run),
     ("zr1_manifest", zr1_manifest::run),
     ("zr1_rows", zr1_rows::run),
+    ("zr1_store", zr1_store::run),
 ];
