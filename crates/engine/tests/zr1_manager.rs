@@ -101,6 +101,24 @@ fn a_device_that_one_list_leaves_out_is_spoken_to_again_when_the_next_one_names_
 }
 
 #[test]
+fn the_keys_of_a_new_list_are_looked_for_again_within_seconds() {
+    let mut sim = Sim::new(9, [1, 1], Faults::default());
+    sim.devices[0].away = true;
+    sim.add_device(1, true);
+    sim.pass(20, 500);
+    let bob = sim.ids[1];
+    // The list was faster than the prekeys behind it.
+    let manifests = sim.swarm.outbox(&bob, mailbox::MANIFEST, sim.now_ms);
+    let of_list = Manifest::verify(manifests.last().unwrap(), &bob, sim.now_ms).unwrap();
+    assert!(sim.now_ms - of_list.issued_at_ms < MINUTE_MS);
+    sim.act(0, |manager, m| manager.fetched(bob, Published { manifests, nodes: 3, ..Published::default() }, m));
+    let _ = sim.write_from(0);
+    let asks =
+        |sim: &Sim, in_ms: u64| sim.devices[0].manager.wanted(sim.now_ms + in_ms).iter().any(|it| it.owner == bob);
+    assert_eq!((asks(&sim, 0), asks(&sim, 2_000)), (false, true));
+}
+
+#[test]
 fn what_went_with_a_rollback_is_asked_for_again() {
     let mut sim = acquainted(2, [1, 1]);
     let (at, old) = (sim.now_ms, sim.devices[1].disk.clone());

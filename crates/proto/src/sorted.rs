@@ -464,5 +464,5 @@ fn part<'a, T, K: Ord>(list: &'a [T], range: &impl RangeBounds<K>, key: impl Fn(
     list.get(start..end).unwrap_or_default()
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;

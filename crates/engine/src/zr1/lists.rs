@@ -237,12 +237,13 @@ impl Manager {
         self.live.signing = true;
         self.accept_own(&list, &blob, m);
         self.live.signing = false;
-        let number = self.store(self.own, mailbox::MANIFEST, ttl::OWNED, blob);
-        self.live.publishing.insert(number, mailbox::MANIFEST);
-        self.look_again(m);
+        // The prekeys go first: whoever sees the list looks for them at once.
         if let Some(entry) = self.device.as_ref().and_then(|device| list.device(&DeviceId(device.id))) {
             self.listed(entry.slot, m);
         }
+        let number = self.store(self.own, mailbox::MANIFEST, ttl::OWNED, blob);
+        self.live.publishing.insert(number, mailbox::MANIFEST);
+        self.look_again(m);
     }
 
     /// What we published is not there: the same bytes again.

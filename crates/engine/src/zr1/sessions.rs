@@ -7,7 +7,7 @@ use zwiebel_crypto::ratchet::{Bind, Changes, Position, Session, Trust, evictions
 use zwiebel_proto::account_id::AccountId;
 
 use super::rows::{Device, PeerRow, SessionRow, Stage, TombstoneRow, device_key, key, kind, position_key};
-use super::{AHEAD_MS, DAY_MS, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Running};
+use super::{AHEAD_MS, DAY_MS, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Running, SECOND_MS};
 
 /// Sessions kept for one device.
 const MAX_SESSIONS: usize = 8;
@@ -15,6 +15,8 @@ const MAX_SESSIONS: usize = 8;
 const RETIRED_MS: u64 = 15 * DAY_MS;
 /// A session that was never answered is used until its bundle is this old: the prekey may be gone a day later.
 const UNANSWERED_MS: u64 = 48 * HOUR_MS;
+/// A list is followed by the prekeys of its new devices within this time.
+const NEW_LIST_MS: u64 = 2 * MINUTE_MS;
 /// Pauses between resets of our own making; the row starts again after a day of success.
 const RESET_PAUSES_MS: [u64; 4] = [15 * MINUTE_MS, HOUR_MS, 4 * HOUR_MS, DAY_MS];
 /// So many suspicious events within a day, and the person is told that a device may be copied.
@@ -140,10 +142,14 @@ impl Manager {
         Some(id)
     }
 
+    /// Looks for prekeys that are not there. Those of a list that is new are most likely on their way behind it.
     fn refresh_for_session(&mut self, who: AccountId, now: u64) {
         let row = self.row_of(&who);
         let asked = row.fetched_ms.max(row.absent_ms);
-        self.want(who, now.max(asked.saturating_add(MINUTE_MS)), 2);
+        let list = self.people.get(&who).and_then(|person| person.list.as_ref());
+        let new = list.is_some_and(|list| now.abs_diff(list.issued_at_ms) < NEW_LIST_MS);
+        let pause = if new { 2 * SECOND_MS } else { MINUTE_MS };
+        self.want(who, now.max(asked.saturating_add(pause)), 2);
     }
 
     fn keep_session(&mut self, id: [u8; 16], row: SessionRow, session: Session) {
