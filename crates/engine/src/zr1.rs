@@ -14,10 +14,13 @@ pub mod event;
 
 mod clock;
 mod device;
+mod greet;
+mod kept;
 mod link;
 mod lists;
 mod load;
 mod mail;
+mod owed;
 mod people;
 mod receive;
 mod resend;
@@ -25,6 +28,7 @@ mod rows;
 mod send;
 mod sessions;
 mod siblings;
+mod targets;
 mod witness;
 
 use rand_core::CryptoRng;

@@ -7,7 +7,7 @@ use zwiebel_proto::zr1::link;
 use zwiebel_proto::zr1::manifest::DeviceEntry;
 
 use super::rows::{Device, OutKind, OutRow};
-use super::send::target;
+use super::targets::target;
 use super::{Event, Manager, Moment};
 
 impl Manager {

@@ -6,7 +6,7 @@ use zwiebel_proto::zr1::content::{Hello, ManifestHint, Message};
 
 use super::resend::{ACKED_KEPT_MS, MAX_RESENDS};
 use super::rows::{Device, OutKind, OutRow, Target, TargetStage};
-use super::send::target;
+use super::targets::target;
 use super::{DAY_MS, Event, HOUR_MS, Manager, Moment};
 
 impl Manager {
