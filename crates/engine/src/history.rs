@@ -21,8 +21,13 @@ const MAX_DAYS: u16 = 14;
 /// The most parts of one history; the newest messages go first.
 const MAX_PARTS: usize = 40;
 
-/// The first byte of a part; parts of later versions are not understood and left alone.
-const VERSION: u8 = 1;
+/// The first byte of a part of all messages, whose layout does not change. Other parts are left alone by those who do
+/// not know them.
+const ALL: u8 = 1;
+
+/// The first byte of a part of those that went or came without forward secrecy and are marked so: they are among all
+/// messages, too, for devices that know no mark, and either may come first.
+const OPEN: u8 = 2;
 
 /// What one part says.
 #[derive(Default, Serialize, Deserialize)]
@@ -49,7 +54,8 @@ impl Engine {
     pub(crate) fn send_history(&mut self, cx: &mut Cx<'_>, device: DeviceId, days: u16) {
         let span = u64::from(days.min(MAX_DAYS)).saturating_mul(DAY_MS);
         let since = self.network_now(cx).saturating_sub(span);
-        let parts = self.history_since(since);
+        let mut parts = self.parts_since(since, ALL, |_| true);
+        parts.extend(self.parts_since(since, OPEN, |row| row.open));
         self.with_zr1(cx, |manager, m| {
             for part in parts {
                 manager.send_history(device, part, m);
@@ -58,18 +64,18 @@ impl Engine {
         self.settle_secrecy(cx, "");
     }
 
-    fn history_since(&self, since_ms: u64) -> Vec<Vec<u8>> {
+    fn parts_since(&self, since_ms: u64, kind: u8, is_meant: impl Fn(&MessageRow) -> bool) -> Vec<Vec<u8>> {
         let recent = self.model.index.iter().rev().take_while(|(id, _)| id.sent_ms >= since_ms);
         let rows = recent.filter_map(|(id, with)| Some((*id, *with, self.model.message(id)?.1)));
         let mut parts = Vec::new();
         let (mut part, mut size) = (Part::default(), 0_usize);
         let mut named = SortedSet::new();
-        for (id, with, row) in rows.filter(|(_, _, row)| is_told(row)) {
+        for (id, with, row) in rows.filter(|(_, _, row)| is_told(row) && is_meant(row)) {
             let contact = self.model.contact(&with);
             let name = (!contact.approved && named.insert(with)).then(|| (with, contact.display_name.clone()));
             let weight = weight(row) + name.as_ref().map_or(0, |(_, name)| name.len().saturating_add(40));
             if size.saturating_add(weight) > MAX_HISTORY_PART && !part.messages.is_empty() {
-                parts.push(encode(&std::mem::take(&mut part)));
+                parts.push(encode(kind, &std::mem::take(&mut part)));
                 size = 0;
                 if parts.len() >= MAX_PARTS {
                     return parts;
@@ -80,14 +86,14 @@ impl Engine {
             part.messages.push(Entry::new(id, with, row));
         }
         if !part.messages.is_empty() {
-            parts.push(encode(&part));
+            parts.push(encode(kind, &part));
         }
         parts
     }
 
     /// A part came from another device of the account.
     pub(crate) fn take_history(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
-        let Some(part) = decode(bytes) else {
+        let Some((kind, part)) = decode(bytes) else {
             tracing::warn!("a part of the history is not understood");
             return;
         };
@@ -100,7 +106,7 @@ impl Engine {
         }
         let mut touched = SortedSet::new();
         for entry in part.messages {
-            if let Some(with) = self.take_entry(entry) {
+            if let Some(with) = self.take_entry(entry, kind == OPEN) {
                 touched.insert(with);
             }
         }
@@ -115,13 +121,20 @@ impl Engine {
         }
     }
 
-    /// Files a message that is not here yet; gives its conversation.
-    fn take_entry(&mut self, entry: Entry) -> Option<AccountId> {
+    /// Files a message that is not here yet, or marks it; gives its conversation.
+    fn take_entry(&mut self, entry: Entry, open: bool) -> Option<AccountId> {
         let Entry { id, with, body, quote, reactions, deleted, unread, state } = entry;
         let own = self.model.own_id()?;
         let outgoing = id.author == own;
         let fits = outgoing || id.author == with;
-        if self.model.index.contains_key(&id) || !fits || self.model.contact(&with).blocked {
+        if let Some((_, row)) = self.model.message(&id) {
+            let marks = open && !row.open;
+            if marks {
+                self.model.change_message(&mut self.out, id, |row| row.open = true);
+            }
+            return marks.then_some(with);
+        }
+        if !fits || self.model.contact(&with).blocked {
             return None;
         }
         if outgoing {
@@ -132,8 +145,7 @@ impl Engine {
         }
         let unread = unread && !outgoing && id.sent_ms > self.last_read_ms(&with);
         let state = outgoing.then_some(state.unwrap_or(SendState::Sent));
-        let row =
-            MessageRow { with, body, quote, reactions, deleted, unread, state, hash: None, expires: None, open: false };
+        let row = MessageRow { with, body, quote, reactions, deleted, unread, state, hash: None, expires: None, open };
         let unsent = self.add_with_orphans(id, row);
         (!unsent).then_some(with)
     }
@@ -166,14 +178,14 @@ fn weight(row: &MessageRow) -> usize {
     row.body.len().saturating_add(reactions).saturating_add(160)
 }
 
-fn encode(part: &Part) -> Vec<u8> {
-    postcard::to_extend(part, vec![VERSION]).unwrap_or_default()
+fn encode(kind: u8, part: &Part) -> Vec<u8> {
+    postcard::to_extend(part, vec![kind]).unwrap_or_default()
 }
 
-fn decode(bytes: &[u8]) -> Option<Part> {
-    let (&VERSION, rest) = bytes.split_first()? else { return None };
+fn decode(bytes: &[u8]) -> Option<(u8, Part)> {
+    let (&kind @ (ALL | OPEN), rest) = bytes.split_first()? else { return None };
     match postcard::take_from_bytes(rest) {
-        Ok((part, [])) => Some(part),
+        Ok((part, [])) => Some((kind, part)),
         _ => None,
     }
 }

@@ -162,6 +162,39 @@ fn one_message_may_go_without_keys_and_is_marked() {
 }
 
 #[test]
+fn the_mark_of_such_a_message_is_in_the_history_that_another_device_is_given() {
+    for (seed, has_copy) in [(320, true), (321, false)] {
+        let (mut world, alice, bob, alice_id, bob_id) = follows_a_link(seed, |hint| hint);
+        world.run_for(3 * MINUTE_MS);
+        let message = world.clients[bob].shown.timeline.last().unwrap().id;
+        world.command(bob, Command::SendOpenly { message });
+        assert!(world.run_until(MINUTE_MS, |w| shows(w, alice, "only with keys")).is_some());
+        world.net.hidden_outboxes = false;
+        world.run_for(MINUTE_MS);
+        if !has_copy {
+            for node in &mut world.net.nodes {
+                node.stored.entry(bob_id.to_bytes()).or_default().retain(|one| one.namespace != Namespace::MESSAGES);
+            }
+        }
+        let second = second_device(&mut world, bob);
+        world.command(second, Command::OpenConversation { with: alice_id });
+        let joined = |w: &World| w.clients[second].shown.devices.status == DeviceStatus::Listed;
+        assert!(world.run_until(2 * MINUTE_MS, joined).is_some());
+        assert!(world.run_until(MINUTE_MS, |w| w.clients[bob].shown.devices.devices.len() == 2).is_some());
+        assert_eq!(shows(&world, second, "only with keys"), has_copy, "what the swarm has of it");
+        assert!(world.clients[second].shown.timeline.iter().all(|m| !m.open), "says nothing of a mark");
+
+        let device = world.clients[bob].shown.devices.devices.iter().find(|d| !d.this).unwrap().id;
+        world.command(bob, Command::EndorseDevice(device));
+        world.command(bob, Command::SendHistory { device, days: 14 });
+        let marked = |w: &World| w.clients[second].shown.timeline.iter().any(|m| m.id == message && m.open);
+        assert!(world.run_until(MINUTE_MS, marked).is_some(), "{:?}", world.clients[second].shown.timeline);
+        let bodies = world.clients[second].shown.bodies();
+        assert_eq!(bodies.iter().filter(|body| **body == "only with keys").count(), 1);
+    }
+}
+
+#[test]
 fn a_verified_contact_is_never_written_to_without_keys() {
     let (mut world, alice, bob, alice_id, _) = follows_a_link(306, |hint| hint);
     world.command(bob, Command::SetVerified { who: alice_id, verified: true });
