@@ -130,7 +130,7 @@ impl Manager {
         if list.seq > floor {
             self.take_list(owner, list, blob, m);
         } else if list.seq == floor {
-            self.same_number(owner, list, blob, m);
+            self.same_number(owner, list, blob, now);
             self.mind_withheld(owner, asked, now);
         } else {
             self.mind_withheld(owner, asked, now);
@@ -162,25 +162,21 @@ impl Manager {
     }
 
     /// The same number with another content: normally two devices of the contact racing.
-    fn same_number(&mut self, owner: AccountId, list: &Manifest, blob: &[u8], m: &Moment<'_>) {
+    fn same_number(&mut self, owner: AccountId, list: &Manifest, blob: &[u8], now: u64) {
         let Some(person) = self.person(&owner) else { return };
         let Some(known) = &person.list else { return };
         if known.hash() == list.hash() {
             return;
         }
         let since = if person.row.fork.is_empty() { 0 } else { person.row.fork_ms };
-        let now = m.now_ms;
         if since == 0 {
-            let kept = blob.to_vec();
+            let (kept, before) = (blob.to_vec(), known.clone());
             self.change_person(owner, |row| {
                 row.fork = kept;
                 row.fork_ms = now;
             });
-            // The revocations of both count.
-            let revoked: Vec<DeviceId> = list.list.revoked.iter().map(|revocation| revocation.device).collect();
-            for device in revoked {
-                self.close_device((owner, device.0), now);
-            }
+            // Both count until they are joined: the revocations, and who takes the place of a revoked device.
+            self.follow_devices(owner, list, Some(&before), now);
         } else if now.saturating_sub(since) > FORK_MS {
             self.notice(owner, Notice::Fork, now);
             self.change_person(owner, |row| row.fork_ms = now);
@@ -218,15 +214,20 @@ impl Manager {
             row.fork.clear();
             row.fork_ms = 0;
         });
-        let judged = judge(list, before.as_ref());
         if let Some(person) = self.people.get_mut(&owner) {
             person.list = Some(list.clone());
         }
         self.follow_mode(owner, list.list.mode, now);
-        for (device, vouched) in judged {
+        self.follow_devices(owner, list, before.as_ref(), now);
+        self.expand_all(&owner, m);
+    }
+
+    /// The devices that a list adds, renews and revokes.
+    fn follow_devices(&mut self, owner: AccountId, list: &Manifest, before: Option<&Manifest>, now: u64) {
+        for (device, vouched) in judge(list, before) {
             let device = (owner, device.0);
-            let later = self.vouched_later(&device, list, before.as_ref());
-            self.see_device(device, later.unwrap_or(vouched), seq, now);
+            let later = self.vouched_later(&device, list, before);
+            self.see_device(device, later.unwrap_or(vouched), list.seq, now);
         }
         self.follow_renewals(owner, list);
         // Absent is not revoked (2.4): a device may only be missing from one side of a race, and be back a minute later.
@@ -241,7 +242,6 @@ impl Manager {
             self.close_device(device, now);
             self.tell_change(owner, Notice::DeviceRemoved, now);
         }
-        self.expand_all(&owner, m);
     }
 
     /// A device that made itself new keys is still that device: what it had not acknowledged goes to its successor.
@@ -252,8 +252,7 @@ impl Manager {
             .filter_map(|device| {
                 let before = self.peers.get(&device)?.endorsed_by?;
                 let renewed = list.list.revocation(&DeviceId(before))?.reason == RevocationReason::Renewed;
-                (renewed && self.peers.get(&(owner, before)).is_some_and(|peer| !peer.gone))
-                    .then_some(((owner, before), device))
+                renewed.then_some(((owner, before), device))
             })
             .collect();
         for (before, device) in successors {

@@ -40,11 +40,14 @@ impl Manager {
             let Some(row) = self.out.get_mut(&number) else { continue };
             let is = |target: &Target, of: &Device| (target.account, target.device) == *of;
             let open = |target: &Target| !matches!(target.stage, TargetStage::Acked | TargetStage::Dropped);
-            let waits = row.targets.iter().any(|target| is(target, before) && open(target));
-            if waits && !row.targets.iter().any(|target| is(target, &device)) {
+            let Some(waits) = row.targets.iter_mut().find(|target| is(target, before) && open(target)) else {
+                continue;
+            };
+            waits.stage = TargetStage::Dropped;
+            if !row.targets.iter().any(|target| is(target, &device)) {
                 row.targets.push(target(device, 0));
-                self.save_out(number);
             }
+            self.save_out(number);
         }
     }
 
