@@ -1,5 +1,6 @@
 //! Sending: every entry of the outbox is offered to members of its swarm, through different paths, until one confirms it.
-//! Always the same bytes, so that a second store is the same message (service-nodes 3.4). One line per swarm, in order.
+//! Always the same bytes, so that a second store is the same message (service-nodes 3.4). One line per swarm and
+//! namespace, in order.
 //!
 //! Entries arrive here only when their row is durable.
 
@@ -99,7 +100,7 @@ impl Engine {
     fn heads(&self) -> Vec<u64> {
         let mut lines = SortedSet::new();
         let open = self.model.outbox.iter().filter(|(_, row)| !row.failed);
-        open.filter(|(_, row)| lines.insert(row.to)).map(|(number, _)| *number).collect()
+        open.filter(|(_, row)| lines.insert((row.to, row.what.line()))).map(|(number, _)| *number).collect()
     }
 
     fn attempt(&mut self, cx: &mut Cx<'_>, number: u64) {
@@ -143,10 +144,7 @@ impl Engine {
         }
         let now = self.network_now(cx);
         let ttl_ms = row.ttl_ms.max(MIN_TTL_MS);
-        let namespace = match row.what {
-            Outgoing::Secret { namespace, .. } => Namespace(namespace),
-            _ => Namespace::MESSAGES,
-        };
+        let namespace = row.what.line();
         if namespace.store_needs_auth() {
             let account = self.model.account.as_ref().filter(|account| account.id() == row.to)?;
             return Some(storage_rpc::store_signed(account, &row.sealed.data, ttl_ms, now, namespace));

@@ -460,6 +460,8 @@ fn list_and_bundle_written_together_are_read_back_together() {
     let list = |(_, method, params): &&(usize, String, serde_json::Value)| {
         method == "retrieve" && params["namespace"] == -6001 && params["pubkey"] == id.to_string()
     };
-    // Three members are asked before anything is written, two soon after it, two some minutes later.
-    assert_eq!(world.net.calls.iter().filter(list).count(), 3 + 2 + 2);
+    // Three members are asked before anything is written, two soon after it, two some minutes later; fewer if paths lead to
+    // no others.
+    let reads = world.net.calls.iter().filter(list).count();
+    assert!((5..=3 + 2 + 2).contains(&reads), "{reads}");
 }

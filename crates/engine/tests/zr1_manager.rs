@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use zwiebel_engine::view::DeviceStatus;
-use zwiebel_engine::zr1::{Event, Notice, Published};
+use zwiebel_engine::zr1::{Event, Notice, Protection, Published};
 use zwiebel_proto::account::Account;
+use zwiebel_proto::zr1::content::ManifestHint;
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 use zwiebel_proto::zr1::manifest::{Draft, Manifest, RevocationReason};
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
@@ -116,6 +117,27 @@ fn the_keys_of_a_new_list_are_looked_for_again_within_seconds() {
     let asks =
         |sim: &Sim, in_ms: u64| sim.devices[0].manager.wanted(sim.now_ms + in_ms).iter().any(|it| it.owner == bob);
     assert_eq!((asks(&sim, 0), asks(&sim, 2_000)), (false, true));
+}
+
+#[test]
+fn a_list_that_was_named_is_looked_for_at_once_and_then_ever_less_often() {
+    let mut sim = Sim::new(10, [1, 1], Faults::default());
+    let stranger = Account::from_seed16([9; 16]).id();
+    let hint = ManifestHint { seq: 1, hash: [1; 16] };
+    sim.act(0, |manager, m| manager.hinted(stranger, &hint, true, m.now_ms));
+    let begun = sim.now_ms;
+    let asks = |sim: &Sim, at: u64| sim.devices[0].manager.wanted(at).iter().any(|it| it.owner == stranger);
+    let mut times = Vec::new();
+    while sim.devices[0].manager.protection(&stranger) == Protection::Waiting {
+        assert!(asks(&sim, sim.now_ms));
+        times.push((sim.now_ms - begun) / 1_000);
+        let none = Published { nodes: 3, ..Published::default() };
+        sim.act(0, |manager, m| manager.fetched(stranger, none, m));
+        let next = (1..=HOUR_MS).step_by(1_000).map(|ms| sim.now_ms + ms - 1).find(|at| asks(&sim, *at));
+        sim.now_ms = next.unwrap_or(sim.now_ms);
+    }
+    assert_eq!(times, [0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096], "seconds");
+    assert_eq!(sim.devices[0].manager.protection(&stranger), Protection::Asking, "the person decides");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zwiebel_crypto::keys::{Ed25519Public, X25519Public};
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::storage_rpc::Namespace;
 
 use crate::view::{Expiry, MessageId, SendFailure, SendState};
 
@@ -129,6 +130,16 @@ pub(crate) enum Outgoing {
         namespace: i16,
         number: u64,
     },
+}
+
+impl Outgoing {
+    /// The namespace whose entries wait for each other.
+    pub(crate) const fn line(&self) -> Namespace {
+        match self {
+            Self::Secret { namespace, .. } => Namespace(*namespace),
+            _ => Namespace::MESSAGES,
+        }
+    }
 }
 
 impl OutboxRow {

@@ -195,7 +195,8 @@ impl Manager {
     /// Signs and stores the bundle if the keys are new, the slot has changed, or the last one is a day old.
     pub(super) fn publish_bundle(&mut self, new_keys: bool, m: &mut Moment<'_>) {
         let Some(public) = self.current_prekey().map(|pair| pair.pair.public().clone()) else { return };
-        let Some(device) = &mut self.device else { return };
+        // Nobody looks for the prekeys of a device that is not listed.
+        let Some(device) = self.device.as_mut().filter(|device| device.row.status == Status::Listed) else { return };
         let row = &mut device.row;
         let old = m.now_ms.saturating_sub(row.bundle_ms) > DAY_MS;
         let moved = row.bundle_slot != row.slot && !row.bundle.is_empty();

@@ -140,9 +140,11 @@ impl Manager {
 
     fn nothing_published(&mut self, owner: AccountId, asked: u8, now: u64) {
         self.change_person(owner, |row| {
-            let apart = now.saturating_sub(row.absent_ms) >= ABSENT_MS;
+            if now.abs_diff(row.absent_ms) < ABSENT_MS {
+                return;
+            }
             row.absent_ms = now;
-            if apart && asked >= 3 && row.standing == Standing::Pending && row.signer.is_none() {
+            if asked >= 3 && row.standing == Standing::Pending && row.signer.is_none() {
                 row.searches = row.searches.saturating_add(1);
             }
         });
@@ -154,7 +156,9 @@ impl Manager {
                 // A hint is unsigned: nobody waits for ever for what it named.
                 self.set_standing(owner, Standing::Asking, now);
             } else {
-                self.want(owner, now.saturating_add(HOUR_MS), 3);
+                // Whoever is new may have written faster than their list was stored.
+                let waited = now.saturating_sub(person.row.since_ms);
+                self.want(owner, now.saturating_add(waited.clamp(2 * SECOND_MS, HOUR_MS)), 3);
             }
         } else if self.has_mail_for(&owner) {
             self.want(owner, now.saturating_add(FETCH_RETRY_MS.saturating_mul(4)), 3);
