@@ -4,7 +4,6 @@
 //! releases an effect only when the commit it depends on is durable, so carrying out at once and in order is always right.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_channel::mpsc::UnboundedReceiver;
@@ -17,6 +16,7 @@ use zwiebel_engine::effect::Poll;
 use zwiebel_engine::effect::RequestId;
 use zwiebel_engine::input::CommitFailure;
 use zwiebel_engine::input::Input;
+use zwiebel_proto::sorted::SortedMap;
 
 use crate::platform;
 use crate::platform::clock;
@@ -60,7 +60,7 @@ impl Handle {
     }
 }
 
-type Requests = Rc<RefCell<BTreeMap<RequestId, http::Abort>>>;
+type Requests = Rc<RefCell<SortedMap<RequestId, http::Abort>>>;
 
 enum Signal {
     Input(Input),

@@ -16,7 +16,6 @@ mod vault;
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
@@ -25,6 +24,7 @@ use zwiebel_engine::batch::Op;
 use zwiebel_engine::batch::Row;
 use zwiebel_engine::batch::Table;
 use zwiebel_engine::input::CommitFailure;
+use zwiebel_proto::sorted::SortedSet;
 
 pub use self::migrate::Step;
 use self::schema::CONTROL;
@@ -99,7 +99,7 @@ impl Store {
             return self.clear().await;
         }
         let writes = self.prepare(&batch.ops);
-        let stores: BTreeSet<&str> = writes.iter().map(|write| write.store).chain([CONTROL]).collect();
+        let stores: SortedSet<&str> = writes.iter().map(|write| write.store).chain([CONTROL]).collect();
         let next = self.in_generation(stores, |txn| {
             for write in &writes {
                 match &write.value {
@@ -141,7 +141,7 @@ impl Store {
     /// Forgets every row, and the key they were sealed under with them: copies the disk may still hold stay closed.
     async fn clear(&self) -> Result<(), CommitFailure> {
         let (sealer, record) = vault::create(&mut rng::system()).await.ok_or(CommitFailure::Other)?;
-        let stores: BTreeSet<&str> = Table::ALL.iter().map(|table| table.name()).chain([CONTROL]).collect();
+        let stores: SortedSet<&str> = Table::ALL.iter().map(|table| table.name()).chain([CONTROL]).collect();
         let next = self.in_generation(stores, |txn| {
             for table in Table::ALL {
                 txn.clear(table.name())?;
@@ -155,7 +155,7 @@ impl Store {
 
     async fn in_generation(
         &self,
-        stores: BTreeSet<&str>,
+        stores: SortedSet<&str>,
         write: impl FnOnce(&Txn) -> Result<(), TxnError>,
     ) -> Result<f64, CommitFailure> {
         in_generation(&self.database, self.generation.get(), stores, write).await.map_err(TxnError::into_failure)
@@ -180,7 +180,7 @@ struct Taken {
 /// Moves the generation on and reads everything, in one transaction: a former owner's commit is either wholly in what is
 /// read here, or fails.
 async fn take_over(database: &Database) -> Result<Taken, OpenError> {
-    let stores: BTreeSet<&str> = Table::ALL.iter().map(|table| table.name()).chain([CONTROL]).collect();
+    let stores: SortedSet<&str> = Table::ALL.iter().map(|table| table.name()).chain([CONTROL]).collect();
     let read = async {
         let txn = Txn::begin(database, stores)?;
         let generation = txn.get(CONTROL, GENERATION).await?.as_f64().unwrap_or(0.0) + 1.0;
@@ -198,7 +198,7 @@ async fn take_over(database: &Database) -> Result<Taken, OpenError> {
 
 /// Keeps the very first key. Somebody who took the store over in between has made their own: then this start is over.
 async fn keep_key(database: &Database, generation: f64, record: &JsValue) -> Result<f64, OpenError> {
-    in_generation(database, generation, BTreeSet::from([CONTROL]), |txn| {
+    in_generation(database, generation, SortedSet::from([CONTROL]), |txn| {
         txn.put(CONTROL, &JsValue::from_str(KEY), record)
     })
     .await
@@ -209,7 +209,7 @@ async fn keep_key(database: &Database, generation: f64, record: &JsValue) -> Res
 async fn in_generation(
     database: &Database,
     ours: f64,
-    stores: BTreeSet<&str>,
+    stores: SortedSet<&str>,
     write: impl FnOnce(&Txn) -> Result<(), TxnError>,
 ) -> Result<f64, TxnError> {
     let txn = Txn::begin(database, stores)?;

@@ -1,14 +1,14 @@
 //! The list of conversations: one signal per row, so that a change redraws one row. What decides about a row's place is kept
 //! beside it, so that the order of a thousand rows is one sort and not a thousand subscriptions. Only what is in view is drawn.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-
 use leptos::prelude::*;
 use zwiebel_engine::view::ConversationKind;
 use zwiebel_engine::view::ConversationView;
 use zwiebel_engine::view::MessageId;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::SortedMap;
+use zwiebel_proto::sorted::SortedSet;
+use zwiebel_proto::sorted::sort;
 
 use crate::i18n::K;
 use crate::i18n::t;
@@ -20,9 +20,9 @@ pub const FIRST_ROWS: usize = 16;
 /// All conversations.
 #[derive(Clone, Copy)]
 pub struct Conversations {
-    items: RwSignal<BTreeMap<AccountId, ArcRwSignal<ConversationView>>>,
-    heads: RwSignal<BTreeMap<AccountId, Head>>,
-    typing: RwSignal<BTreeSet<AccountId>>,
+    items: RwSignal<SortedMap<AccountId, ArcRwSignal<ConversationView>>>,
+    heads: RwSignal<SortedMap<AccountId, Head>>,
+    typing: RwSignal<SortedSet<AccountId>>,
     /// What is being searched for.
     pub query: RwSignal<String>,
     /// The rows that are in view: the first one, and how many.
@@ -68,8 +68,8 @@ impl Head {
 
 impl Conversations {
     pub(super) fn new() -> Self {
-        let items = RwSignal::new(BTreeMap::<AccountId, ArcRwSignal<ConversationView>>::new());
-        let heads = RwSignal::new(BTreeMap::<AccountId, Head>::new());
+        let items = RwSignal::new(SortedMap::<AccountId, ArcRwSignal<ConversationView>>::new());
+        let heads = RwSignal::new(SortedMap::<AccountId, Head>::new());
         let query = RwSignal::new(String::new());
         let window = RwSignal::new((0, FIRST_ROWS));
         let order = Memo::new(move |_| {
@@ -88,16 +88,15 @@ impl Conversations {
         });
         let requests = Memo::new(move |_| heads.with(|heads| sorted(heads, |head| head.request)));
         let blocked = Memo::new(move |_| {
-            let mut rows = heads.with(|heads| sorted(heads, |head| head.blocked));
-            items.with(|items| {
-                rows.sort_by_cached_key(|with| {
-                    items.get(with).map(|view| view.with(|view| title(view).to_lowercase()))
-                });
-            });
-            rows
+            let rows = heads.with(|heads| sorted(heads, |head| head.blocked));
+            let name =
+                |with: &AccountId| items.with(|items| items.get(with)?.with(|view| Some(title(view).to_lowercase())));
+            let mut named: Vec<_> = rows.into_iter().map(|with| (name(&with), with)).collect();
+            sort(&mut named);
+            named.into_iter().map(|(_, with)| with).collect()
         });
         let unread_total = Memo::new(move |_| heads.with(|heads| heads.values().map(|head| head.counted).sum()));
-        let typing = RwSignal::new(BTreeSet::new());
+        let typing = RwSignal::new(SortedSet::new());
         Self { items, heads, typing, query, window, order, drawn, requests, blocked, unread_total }
     }
 
@@ -161,7 +160,7 @@ impl Conversations {
     }
 
     pub(super) fn set_all(&self, views: Vec<ConversationView>) {
-        self.typing.set(BTreeSet::new());
+        self.typing.set(SortedSet::new());
         let heads = views.iter().map(|view| (view.with, Head::of(view))).collect();
         self.items.set(views.into_iter().map(|view| (view.with, ArcRwSignal::new(view))).collect());
         self.heads.set(heads);
@@ -224,13 +223,13 @@ pub fn title(view: &ConversationView) -> String {
 }
 
 /// Pinned first, then what mattered last.
-fn sorted(heads: &BTreeMap<AccountId, Head>, keep: impl Fn(&Head) -> bool) -> Vec<AccountId> {
+fn sorted(heads: &SortedMap<AccountId, Head>, keep: impl Fn(&Head) -> bool) -> Vec<AccountId> {
     let mut rows: Vec<_> = heads
         .iter()
         .filter(|(_, head)| keep(head))
         .map(|(with, head)| (!head.pinned, std::cmp::Reverse(head.active_ms), *with))
         .collect();
-    rows.sort_unstable();
+    sort(&mut rows);
     rows.into_iter().map(|(_, _, with)| with).collect()
 }
 

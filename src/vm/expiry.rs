@@ -1,6 +1,7 @@
 //! What can be chosen for disappearing messages (session-messages 5.5). Knows no screen.
 
 use zwiebel_engine::view::Expiry;
+use zwiebel_proto::sorted::sort;
 
 const MINUTE: u32 = 60;
 const HOUR: u32 = 60 * MINUTE;
@@ -70,7 +71,7 @@ pub fn times(mode: Mode, in_force: Expiry) -> Vec<u32> {
     let (set, seconds) = parts(in_force);
     if set == mode && !times.contains(&seconds) && mode != Mode::Off {
         times.push(seconds);
-        times.sort_unstable();
+        sort(&mut times);
     }
     times
 }

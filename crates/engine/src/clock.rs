@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use zwiebel_crypto::keys::Ed25519Public;
+use zwiebel_proto::sorted::sort;
 
 /// Device time without steps backwards.
 #[derive(Debug, Default, Clone, Copy)]
@@ -116,7 +117,7 @@ impl NetworkClock {
 
     fn median(&self) -> Option<i64> {
         let mut all: Vec<i64> = self.samples.iter().map(|(_, s)| *s).collect();
-        all.sort_unstable();
+        sort(&mut all);
         all.get(all.len().saturating_sub(1) / 2).copied()
     }
 }

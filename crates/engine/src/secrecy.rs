@@ -7,6 +7,7 @@ use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::content::{self, Content, DataMessage, Payload};
 use zwiebel_proto::envelope::Opened;
+use zwiebel_proto::sorted::sort_by_key;
 use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::zr1::content::ManifestHint;
 
@@ -339,7 +340,7 @@ impl Engine {
             self.model.contacts.iter().filter(|(_, row)| row.approved && !row.blocked).map(|(who, _)| *who).collect();
         let newest =
             |who: &AccountId| self.model.threads.get(who).and_then(|t| t.last()).map_or(0, |(id, _)| id.sent_ms);
-        contacts.sort_by_key(|who| std::cmp::Reverse(newest(who)));
+        sort_by_key(&mut contacts, |who| (std::cmp::Reverse(newest(who)), *who));
         contacts.truncate(500);
         self.with_zr1(cx, |manager, _| manager.greet(contacts));
         self.settle_secrecy(cx, "");

@@ -44,7 +44,7 @@ use zwiebel_proto::zr1::manifest::Manifest;
 pub use self::event::{Delete, DeviceView, Event, Notice, Protection, Published, Step, Store, Tier, Wanted};
 use self::rows::{
     AsideRow, ConsumedRow, CountersRow, Device, DeviceRow, HeldRow, OrphanRow, OutRow, OwedRow, PeerRow, PersonRow,
-    PrekeyRow, SessionRow, TombstoneRow, UnreadableRow, WaitingRow, WitnessesRow, kind,
+    SessionRow, TombstoneRow, UnreadableRow, WaitingRow, WitnessesRow, kind,
 };
 use crate::batch::Table;
 use crate::row;
@@ -108,9 +108,12 @@ struct OwnDevice {
     certificate: Certificate,
 }
 
+/// A pair of prekeys. Its secrets are nowhere but in the pair, on the heap: a map that grows or closes a gap leaves no
+/// copy of them behind.
 struct OwnPrekey {
-    row: PrekeyRow,
     pair: Prekey,
+    made_ms: u64,
+    superseded_ms: Option<u64>,
 }
 
 /// An account, with its list as verified.
@@ -120,7 +123,7 @@ struct Person {
     list: Option<Manifest>,
 }
 
-/// A session, with whose it is.
+/// A session, with whose it is. Only the session holds secrets, on the heap.
 struct Running {
     row: SessionRow,
     session: Session,

@@ -11,6 +11,8 @@ use zwiebel_crypto::hash::blake2b;
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_crypto::keys::Ed25519Secret;
 
+use crate::sorted::sort;
+
 const ROSTER_DOMAIN: &[u8] = b"zwiebel roster v1\0";
 const PROOF_DOMAIN: &[u8] = b"zwiebel uptime proof v1\0";
 
@@ -96,7 +98,7 @@ impl Signers {
     #[must_use]
     pub fn network_id(&self) -> String {
         let mut keys: Vec<[u8; 32]> = self.keys.iter().map(|key| key.0).collect();
-        keys.sort_unstable();
+        sort(&mut keys);
         let threshold = u32::try_from(self.threshold).unwrap_or(u32::MAX).to_le_bytes();
         format!("own-{}", hex::encode(blake2b::<8>(&[ROSTER_DOMAIN, &threshold, &keys.concat()])))
     }

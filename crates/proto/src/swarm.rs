@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::sorted::sort;
+
 pub mod assignment;
 mod mt19937_64;
 
@@ -32,7 +34,7 @@ pub fn position(key: &[u8; 32]) -> u64 {
 #[must_use]
 pub fn nearest(ids: &[SwarmId], position: u64) -> Option<SwarmId> {
     let mut ids: Vec<u64> = ids.iter().filter(|id| **id != SwarmId::UNASSIGNED).map(|id| id.0).collect();
-    ids.sort_unstable();
+    sort(&mut ids);
     let at = ids.partition_point(|id| *id < position);
     let right = *ids.get(at).or_else(|| ids.first())?;
     let left = *at.checked_sub(1).and_then(|before| ids.get(before)).or_else(|| ids.last())?;

@@ -3,8 +3,6 @@
 //! A transaction stays open only while one of its own requests is awaited. The futures here resolve inside the browser's
 //! event for that request, so the next request still finds the transaction open.
 
-use std::collections::BTreeSet;
-
 use js_sys::Array;
 use js_sys::JsString;
 use js_sys::Promise;
@@ -24,6 +22,7 @@ use web_sys::IdbTransactionDurability;
 use web_sys::IdbTransactionMode;
 use web_sys::IdbTransactionOptions;
 use zwiebel_engine::input::CommitFailure;
+use zwiebel_proto::sorted::SortedSet;
 
 #[wasm_bindgen]
 extern "C" {
@@ -126,7 +125,7 @@ pub(super) struct Txn {
 
 impl Txn {
     /// Opens a strict transaction: complete means on disk.
-    pub(super) fn begin(database: &Database, stores: BTreeSet<&str>) -> Result<Self, TxnError> {
+    pub(super) fn begin(database: &Database, stores: SortedSet<&str>) -> Result<Self, TxnError> {
         let names: Vec<JsString> = stores.into_iter().map(JsString::from).collect();
         let options = IdbTransactionOptions::new();
         options.set_durability(IdbTransactionDurability::Strict);

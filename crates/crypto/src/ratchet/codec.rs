@@ -91,23 +91,23 @@ impl Session {
         out
     }
 
-    /// Joins the rows of a session. `skipped` are its skipped-key rows in any order; more than the cap are refused.
+    /// Joins the rows of a session. `rows` are its skipped-key rows in any order; more than the cap are refused.
     ///
     /// # Errors
     /// [`RestoreError`]
-    pub fn restore<'a>(parts: &Parts<'_>, skipped: impl Iterator<Item = &'a [u8]>) -> Result<Self, RestoreError> {
+    pub fn restore<'a>(parts: &Parts<'_>, rows: impl Iterator<Item = &'a [u8]>) -> Result<Self, RestoreError> {
         let closed = match parts.closed.split_first() {
             None => ClosedChains::default(),
             Some((&VERSION, tags)) => ClosedChains::decode(tags)?,
             Some(_) => return Err(RestoreError),
         };
-        let mut keys = skipped.map(SkippedKey::decode).collect::<Result<Vec<_>, _>>()?;
-        if keys.len() > MAX_SKIPPED {
-            return Err(RestoreError);
-        }
-        keys.sort_by_key(|key| (key.since_ms, key.position.number));
         let mut skipped = Skipped::default();
-        keys.into_iter().for_each(|key| skipped.push(key));
+        for row in rows {
+            if skipped.len() == MAX_SKIPPED {
+                return Err(RestoreError);
+            }
+            skipped.insert(SkippedKey::decode(row)?);
+        }
         Ok(Self { fixed: decode_fixed(parts.fixed)?, ratchet: decode_hot(parts.hot)?, skipped, closed })
     }
 }

@@ -131,6 +131,13 @@ impl Skipped {
         self.0.push_back(skipped);
     }
 
+    /// Puts a key where its age belongs.
+    pub(crate) fn insert(&mut self, skipped: SkippedKey) {
+        let age = |skipped: &SkippedKey| (skipped.since_ms, skipped.position.number);
+        let at = self.0.partition_point(|older| age(older) <= age(&skipped));
+        self.0.insert(at, skipped);
+    }
+
     /// Drops what is older than [`MAX_SKIPPED_AGE_MS`] and returns what was dropped.
     pub(crate) fn expire(&mut self, now_ms: u64) -> Vec<Position> {
         let old = |skipped: &SkippedKey| now_ms.saturating_sub(skipped.since_ms) > MAX_SKIPPED_AGE_MS;

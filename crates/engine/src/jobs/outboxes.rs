@@ -5,7 +5,7 @@
 use serde_json::Value;
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::sorted::SortedMap;
+use zwiebel_proto::sorted::{SortedMap, sort};
 use zwiebel_proto::storage_rpc::{self, BatchResponse, MaxSize, Namespace, RetrieveResponse, StoredMessage};
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 
@@ -216,7 +216,7 @@ impl Engine {
         let begun = self.net.clock.network(begun_ms);
         self.live.reading.drained.insert(member, begun);
         let mut times: Vec<u64> = self.live.reading.drained.values().copied().collect();
-        times.sort_unstable();
+        sort(&mut times);
         let second = times.iter().rev().nth(1).copied();
         if let Some(second) = second {
             self.with_zr1(cx, |manager, m| manager.drained(second, m.now_ms));

@@ -2,6 +2,7 @@
 //! across restarts and also after the clock was set back.
 
 use serde::{Deserialize, Serialize};
+use zwiebel_proto::sorted::sort;
 
 /// Used stretches of time, ascending and apart. Between two messages less than [`JOIN_MS`] apart everything counts as used.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ impl Stamps {
             Some((_, to)) => *to = stamp,
             None => self.used.push((stamp, stamp)),
         }
-        self.used.sort_unstable();
+        sort(&mut self.used);
         self.join();
         stamp
     }
@@ -36,7 +37,7 @@ impl Stamps {
     pub(crate) fn note(&mut self, stamp: u64) {
         if !self.used.iter().any(|(from, to)| (*from..=*to).contains(&stamp)) {
             self.used.push((stamp, stamp));
-            self.used.sort_unstable();
+            sort(&mut self.used);
             self.join();
         }
     }

@@ -118,10 +118,7 @@ impl Swarm {
 }
 
 fn compute(owner: &Owner, pool: &Pool) -> Swarm {
-    const UNASSIGNED: u64 = u64::MAX;
-    let mut ids: Vec<SwarmId> = pool.iter().map(|n| n.swarm).filter(|s| *s != UNASSIGNED).map(SwarmId).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let ids: Vec<SwarmId> = pool.iter().map(|node| SwarmId(node.swarm)).collect();
     let Some(id) = swarm::nearest(&ids, swarm::position(&owner.key().0)) else { return Swarm::default() };
     let members = pool.iter().filter(|n| n.swarm == id.0).copied().collect();
     Swarm { id: Some(id.0), members, ..Swarm::default() }

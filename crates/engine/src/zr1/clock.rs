@@ -51,11 +51,11 @@ impl Manager {
     fn mind_prekeys(&mut self, now: u64) {
         let ids: Vec<[u8; 4]> = self.prekeys.keys().copied().collect();
         for id in ids {
-            let Some(pair) = self.prekeys.get_mut(&id) else { continue };
-            pair.row.made_ms = pair.row.made_ms.min(now);
-            pair.row.superseded_ms = pair.row.superseded_ms.map(|at| at.min(now));
-            let row = pair.row.clone();
-            self.put(key(kind::PREKEY, &id), &row);
+            if let Some(own) = self.prekeys.get_mut(&id) {
+                own.made_ms = own.made_ms.min(now);
+                own.superseded_ms = own.superseded_ms.map(|at| at.min(now));
+            }
+            self.save_prekey(&id);
         }
     }
 

@@ -1,10 +1,9 @@
 //! This device: its keys and prekeys, and the bundle it publishes (2.2, 2.5, 2.8).
 
-use zwiebel_crypto::handshake::DeviceKeys;
+use zwiebel_crypto::handshake::{DeviceKeys, Prekey};
 use zwiebel_proto::zr1::bundle::{self, BundleFacts};
 use zwiebel_proto::zr1::mailbox::{bundle_namespace, ttl};
 
-use super::load::prekey_of;
 use super::rows::{DeviceRow, PrekeyRow, Status, key, kind};
 use super::{DAY_MS, Event, HOUR_MS, Manager, Moment, OwnPrekey, between};
 
@@ -110,7 +109,7 @@ impl Manager {
             self.renew(true, m);
             return;
         }
-        let made = self.current_prekey().map(|pair| pair.row.made_ms);
+        let made = self.current_prekey().map(|pair| pair.made_ms);
         let jitter = u64::from(device.id.first().copied().unwrap_or(0)) * HOUR_MS / 128;
         let due =
             made.is_none_or(|made| m.now_ms.saturating_sub(made) > PREKEY_USED_MS.saturating_sub(HOUR_MS) + jitter);
@@ -127,35 +126,31 @@ impl Manager {
     }
 
     fn current_prekey(&self) -> Option<&OwnPrekey> {
-        self.prekeys.values().filter(|pair| pair.row.superseded_ms.is_none()).max_by_key(|pair| pair.row.made_ms)
+        self.prekeys.values().filter(|pair| pair.superseded_ms.is_none()).max_by_key(|pair| pair.made_ms)
     }
 
     /// A new pair; the old one stays until nobody can have used it (2.8).
     pub(super) fn rotate_prekey(&mut self, m: &mut Moment<'_>) {
         let open: Vec<[u8; 4]> =
-            self.prekeys.iter().filter(|(_, pair)| pair.row.superseded_ms.is_none()).map(|(id, _)| *id).collect();
+            self.prekeys.iter().filter(|(_, pair)| pair.superseded_ms.is_none()).map(|(id, _)| *id).collect();
         for id in open {
-            if let Some(pair) = self.prekeys.get_mut(&id) {
-                pair.row.superseded_ms = Some(m.now_ms);
-                let row = pair.row.clone();
-                self.put(key(kind::PREKEY, &id), &row);
+            if let Some(own) = self.prekeys.get_mut(&id) {
+                own.superseded_ms = Some(m.now_ms);
             }
+            self.save_prekey(&id);
         }
-        let row = loop {
-            let row = new_pair(m);
+        let pair = loop {
+            let pair = Prekey::generate(&mut *m.rng);
             // A pair whose short name is taken is thrown away.
-            match prekey_of(&row) {
-                Some(pair) if !self.prekeys.contains_key(&pair.id().0) => break row,
-                _ => {}
+            if !self.prekeys.contains_key(&pair.id().0) {
+                break pair;
             }
         };
-        if let Some(pair) = prekey_of(&row) {
-            let id = pair.id().0;
-            self.put(key(kind::PREKEY, &id), &row);
-            self.prekeys.insert(id, OwnPrekey { row, pair });
-        }
+        let id = pair.id().0;
+        self.prekeys.insert(id, OwnPrekey { pair, made_ms: m.now_ms, superseded_ms: None });
+        self.save_prekey(&id);
         while self.prekeys.len() > MAX_PREKEYS {
-            let oldest = self.prekeys.iter().min_by_key(|(_, pair)| pair.row.made_ms).map(|(id, _)| *id);
+            let oldest = self.prekeys.iter().min_by_key(|(_, pair)| pair.made_ms).map(|(id, _)| *id);
             let Some(oldest) = oldest else { break };
             self.forget_prekey(&oldest);
         }
@@ -169,7 +164,7 @@ impl Manager {
             .prekeys
             .iter()
             .filter(|(_, pair)| {
-                pair.row.superseded_ms.is_some_and(|at| {
+                pair.superseded_ms.is_some_and(|at| {
                     at.saturating_add(PREKEY_KEPT_MS) <= begun_ms || at.saturating_add(PREKEY_CAP_MS) <= now
                 })
             })
@@ -178,6 +173,13 @@ impl Manager {
         for id in gone {
             self.forget_prekey(&id);
         }
+    }
+
+    pub(super) fn save_prekey(&mut self, id: &[u8; 4]) {
+        let Some(own) = self.prekeys.get(id) else { return };
+        let (spk, kem) = (*own.pair.spk().expose(), own.pair.kem().seed().to_vec());
+        let row = PrekeyRow { spk, kem, made_ms: own.made_ms, superseded_ms: own.superseded_ms };
+        self.put(key(kind::PREKEY, id), &row);
     }
 
     /// Deletes a pair, and with it the need to remember the sessions made from it.
@@ -194,7 +196,7 @@ impl Manager {
 
     /// Signs and stores the bundle if the keys are new, the slot has changed, or the last one is a day old.
     pub(super) fn publish_bundle(&mut self, new_keys: bool, m: &mut Moment<'_>) {
-        let Some(public) = self.current_prekey().map(|pair| pair.pair.public().clone()) else { return };
+        let Some(public) = self.current_prekey().map(|own| own.pair.public().clone()) else { return };
         // Nobody looks for the prekeys of a device that is not listed.
         let Some(device) = self.device.as_mut().filter(|device| device.row.status == Status::Listed) else { return };
         let row = &mut device.row;
@@ -257,12 +259,4 @@ fn fresh(name: &str, status: Status, restored: bool, m: &mut Moment<'_>) -> Devi
         lost_since_ms: 0,
         other_app_ms: 0,
     }
-}
-
-fn new_pair(m: &mut Moment<'_>) -> PrekeyRow {
-    let mut spk = [0; 32];
-    let mut kem = vec![0; 64];
-    m.rng.fill_bytes(&mut spk);
-    m.rng.fill_bytes(&mut kem);
-    PrekeyRow { spk, kem, made_ms: m.now_ms, superseded_ms: None }
 }

@@ -1,6 +1,7 @@
 //! A restored device presents itself to the contacts, one after the other (5.5).
 
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::sort_by_key;
 use zwiebel_proto::zr1::content::{ContentKind, Hello};
 
 use super::sessions::Need;
@@ -21,7 +22,7 @@ impl Manager {
                 (heard.map(|(_, peer)| peer.heard_ms).max().unwrap_or(0), *account)
             })
             .collect();
-        contacts.sort_unstable_by_key(|(heard, account)| (std::cmp::Reverse(*heard), *account));
+        sort_by_key(&mut contacts, |(heard, account)| (std::cmp::Reverse(*heard), *account));
         contacts.into_iter().map(|(_, account)| account).collect()
     }
 

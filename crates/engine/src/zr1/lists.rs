@@ -3,7 +3,7 @@
 
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::sorted::sort_short;
+use zwiebel_proto::sorted::sort_by_key;
 use zwiebel_proto::zr1::content::ContentKind;
 use zwiebel_proto::zr1::mailbox::{self, ttl};
 use zwiebel_proto::zr1::manifest::{
@@ -62,7 +62,7 @@ impl Manager {
             .take(mailbox::MAX_VALUES)
             .filter_map(|blob| Some((Manifest::verify(blob, &self.own, now).ok()?, blob.clone())))
             .collect();
-        sort_short(&mut found, |(list, _)| (list.seq, *list.hash()));
+        sort_by_key(&mut found, |(list, _)| (list.seq, *list.hash()));
         let newest_there = found.last().map(|(list, _)| *list.hash());
         let ours = self.own_list().cloned();
         for (list, blob) in found {
@@ -223,7 +223,7 @@ impl Manager {
             return;
         };
         draft.devices.push(DeviceEntry { slot, ..entry });
-        sort_short(&mut draft.devices, |entry| entry.slot);
+        sort_by_key(&mut draft.devices, |entry| entry.slot);
         self.sign_list(&draft, seq, m);
     }
 
@@ -458,7 +458,7 @@ fn revoke_in(draft: &mut Draft, device: DeviceId, reason: RevocationReason, now:
     if draft.revocation(&device).is_none() {
         draft.revoked.push(Revocation { device, revoked_at_ms: now, reason });
     }
-    sort_short(&mut draft.revoked, |revocation| (revocation.revoked_at_ms, revocation.device));
+    sort_by_key(&mut draft.revoked, |revocation| (revocation.revoked_at_ms, revocation.device));
     let excess = draft.revoked.len().saturating_sub(MAX_REVOKED);
     draft.revoked.drain(..excess);
 }

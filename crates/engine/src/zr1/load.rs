@@ -100,8 +100,10 @@ impl Manager {
             kind::WITNESSES => self.witnesses = decode(value)?,
             kind::PREKEY => {
                 let row: PrekeyRow = decode(value)?;
-                let pair = prekey_of(&row).ok_or(DAMAGED)?;
-                self.prekeys.insert(pair.id().0, OwnPrekey { row, pair });
+                let kem = row.kem.as_slice().try_into().map_err(|_| DAMAGED)?;
+                let pair = Prekey::from_bytes(row.spk, kem);
+                let own = OwnPrekey { pair, made_ms: row.made_ms, superseded_ms: row.superseded_ms };
+                self.prekeys.insert(own.pair.id().0, own);
             }
             kind::PERSON => {
                 let account = account_key(name).ok_or(DAMAGED)?;
@@ -167,10 +169,6 @@ impl Manager {
     pub(super) fn account_of(signer: &zwiebel_crypto::keys::Ed25519Public) -> Option<AccountId> {
         signer.to_x25519().map(AccountId::from_key)
     }
-}
-
-pub(super) fn prekey_of(row: &PrekeyRow) -> Option<Prekey> {
-    Some(Prekey::from_bytes(row.spk, row.kem.as_slice().try_into().ok()?))
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RowError> {

@@ -3,7 +3,7 @@
 
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::sorted::sort_short;
+use zwiebel_proto::sorted::{sort, sort_by_key};
 use zwiebel_proto::zr1::bundle::Bundle;
 use zwiebel_proto::zr1::content::ManifestHint;
 use zwiebel_proto::zr1::mailbox::{MAX_DEVICES, MAX_VALUES};
@@ -79,7 +79,7 @@ impl Manager {
         }
         // Several nodes mostly say the same.
         for values in [&mut answer.manifests, &mut answer.bundles] {
-            values.sort_unstable();
+            sort(values);
             values.dedup();
         }
         let answer = &answer;
@@ -110,7 +110,7 @@ impl Manager {
             .filter_map(|blob| Some((Manifest::verify(blob, &owner, now).ok()?, blob)))
             .filter(|(list, _)| pinned.is_none_or(|key| key == list.account.0))
             .collect();
-        sort_short(&mut found, |(list, _)| (list.seq, *list.hash()));
+        sort_by_key(&mut found, |(list, _)| (list.seq, *list.hash()));
         let Some((list, blob)) = found.last() else {
             self.nothing_published(owner, asked, now);
             self.mind_withheld(owner, asked, now);
@@ -599,7 +599,7 @@ impl Manager {
         let theirs = self.unreadable.values().filter(|row| row.account == *from);
         let mut all: Vec<(u64, bool)> =
             theirs.map(|row| (row.at_ms, super::receive::is_given_up(row.at_ms, now))).collect();
-        all.sort_unstable();
+        sort(&mut all);
         all
     }
 

@@ -7,6 +7,7 @@ use zwiebel_crypto::handshake::{AnswerError, DeviceId, Introduction, PrekeyId, R
 use zwiebel_crypto::kdf::short_digest;
 use zwiebel_crypto::ratchet::ReceiveError;
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::sorted::sort;
 use zwiebel_proto::zr1::container::{Container, Entry, OpenError, Opened, receive, receive_first};
 use zwiebel_proto::zr1::content::{self, ContentKind, Message};
 use zwiebel_proto::zr1::envelope;
@@ -317,7 +318,7 @@ impl Manager {
     fn placeholders(&self, from: &AccountId) -> Vec<[u8; 16]> {
         let theirs = self.unreadable.iter().filter(|(_, row)| row.account == *from);
         let mut all: Vec<(u64, [u8; 16])> = theirs.map(|(container, row)| (row.at_ms, *container)).collect();
-        all.sort_unstable();
+        sort(&mut all);
         all.into_iter().map(|(_, container)| container).collect()
     }
 

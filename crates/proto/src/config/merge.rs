@@ -3,10 +3,12 @@
 //! A pure function of the set of messages: their order and repetitions do not matter, so that devices which see the
 //! same messages make the same bytes without talking to each other.
 
+use std::cmp::Reverse;
+
 use super::diff::{self, Diff};
 use super::message::{Encoded, Message, Version, WINDOW};
 use super::tree::{self, Dict};
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::{SortedMap, SortedSet, sort_by_key};
 
 /// What came out.
 pub(super) enum Merged {
@@ -19,7 +21,7 @@ pub(super) enum Merged {
 /// Merges; `None` if there is nothing to merge.
 pub(super) fn merge(messages: &[&Encoded]) -> Option<Merged> {
     let mut heads = heads(messages);
-    heads.sort_unstable_by_key(|index| messages.get(*index).map(|message| std::cmp::Reverse(message.version)));
+    sort_by_key(&mut heads, |index| messages.get(*index).map(|message| Reverse(message.version)));
     let heads: Vec<(usize, &Encoded)> =
         heads.into_iter().filter_map(|index| Some((index, *messages.get(index)?))).collect();
     match heads.as_slice() {

@@ -3,6 +3,7 @@
 //! Lists marked "sorted" are sorted here, whatever order they come in.
 
 use super::MessageHash;
+use crate::sorted::sort;
 
 /// A store: the hash alone.
 #[must_use]
@@ -35,7 +36,7 @@ pub fn expire(
 ) -> Vec<u8> {
     let text = expiries.iter().fold(Text::of(pubkey), |text, expiry| text.number(*expiry));
     let mut unchanged = unchanged.to_vec();
-    unchanged.sort_unstable();
+    sort(&mut unchanged);
     let text = text.hashes(requested).sorted(updated);
     unchanged.iter().fold(text, |text, (hash, expiry)| text.hashes(&[*hash]).number(*expiry)).0
 }
@@ -68,7 +69,7 @@ impl Text {
 
     fn sorted(self, hashes: &[MessageHash]) -> Self {
         let mut hashes = hashes.to_vec();
-        hashes.sort_unstable();
+        sort(&mut hashes);
         self.hashes(&hashes)
     }
 }

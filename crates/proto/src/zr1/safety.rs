@@ -14,7 +14,7 @@ use zwiebel_crypto::reader::{Reader, WrongLength};
 use zwiebel_crypto::secret::Secret;
 
 use crate::account_id::AccountId;
-use crate::sorted::sort_short;
+use crate::sorted::sort_by_key;
 
 /// How a scanned code begins.
 pub const CODE_PREFIX: &str = "zr1:";
@@ -34,7 +34,7 @@ pub fn safety_number(ours: (&AccountId, &[DeviceId]), theirs: (&AccountId, &[Dev
 /// One side: six groups of five digits.
 fn thirty_digits(account: &AccountId, devices: &[DeviceId]) -> Vec<String> {
     let mut ids: Vec<_> = devices.iter().map(|device| device.0).collect();
-    sort_short(&mut ids, |id| *id);
+    sort_by_key(&mut ids, |id| *id);
     let start = [labels::FINGERPRINT, &account.to_bytes(), &digest(&[&ids.concat()])].concat();
     let hash = (1..ITERATIONS).fold(sha512(&start), |hash, _| sha512(&hash));
     let group = |bytes: &[u8]| bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)) % 100_000;

@@ -5,6 +5,7 @@
 //!
 //! `"ZRS1" | version 1 | zero 3 | XAEAD(key, nonce 24, n 2 | zero 6 | n * (hash 16 | state 1 | zero 7 | since 8) | zeros)`
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use rand_core::CryptoRng;
@@ -15,7 +16,7 @@ use zwiebel_crypto::reader::{Reader, WrongLength};
 
 use super::{BlobError, account_key, open_with_nonce, seal_with_nonce};
 use crate::account_id::AccountId;
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, sort_by_key};
 
 /// Contacts in one set: what fits a blob (64 KB) with room, and more than anybody talks to.
 pub const MAX_ENTRIES: usize = 2_000;
@@ -91,9 +92,9 @@ impl StickySet {
     /// Encrypts the set, the most recent entries if there are too many. Draws 24 bytes.
     pub fn seal(&self, account: &Ed25519Secret, rng: &mut (impl CryptoRng + ?Sized)) -> Vec<u8> {
         let mut entries: Vec<_> = self.0.iter().collect();
-        entries.sort_by_key(|(contact, entry)| (std::cmp::Reverse(entry.since_ms), **contact));
+        sort_by_key(&mut entries, |(contact, entry)| (Reverse(entry.since_ms), **contact));
         entries.truncate(MAX_ENTRIES);
-        entries.sort_by_key(|(contact, _)| **contact);
+        sort_by_key(&mut entries, |(contact, _)| **contact);
         let count = u16::try_from(entries.len()).unwrap_or(u16::MAX); // at most 2,000
         let mut plaintext = count.to_le_bytes().to_vec();
         plaintext.extend_from_slice(&[0; 6]);

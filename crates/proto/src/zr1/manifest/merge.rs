@@ -12,7 +12,7 @@ use super::{
     DeviceEntry, Draft, MAX_DEVICES, MAX_REVOKED, Manifest, REVOCATION_KEPT_MS, Revocation, RevocationReason, SEQ_LIMIT,
 };
 use crate::sorted::SortedMap;
-use crate::sorted::sort_short;
+use crate::sorted::sort_by_key;
 
 /// Lists that cannot be joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -87,7 +87,7 @@ fn left_out(devices: &SortedMap<DeviceId, DeviceEntry>) -> Option<DeviceId> {
 /// Devices by slot. Of two in one slot the one added later moves to the lowest free one.
 fn into_slots(devices: SortedMap<DeviceId, DeviceEntry>) -> Vec<DeviceEntry> {
     let mut by_age: Vec<(DeviceId, DeviceEntry)> = devices.into_iter().collect();
-    sort_short(&mut by_age, |(id, entry)| (entry.added_at_ms, *id));
+    sort_by_key(&mut by_age, |(id, entry)| (entry.added_at_ms, *id));
     let mut placed: SortedMap<u8, DeviceEntry> = SortedMap::new();
     let mut moving = Vec::new();
     for (_, entry) in by_age {
@@ -111,8 +111,8 @@ fn into_slots(devices: SortedMap<DeviceId, DeviceEntry>) -> Vec<DeviceEntry> {
 fn newest(revoked: SortedMap<DeviceId, Revocation>, now_ms: u64) -> Vec<Revocation> {
     let mut list: Vec<Revocation> = revoked.into_values().collect();
     list.retain(|revocation| now_ms.saturating_sub(revocation.revoked_at_ms) <= REVOCATION_KEPT_MS);
-    sort_short(&mut list, |revocation| (std::cmp::Reverse(revocation.revoked_at_ms), revocation.device));
+    sort_by_key(&mut list, |revocation| (std::cmp::Reverse(revocation.revoked_at_ms), revocation.device));
     list.truncate(MAX_REVOKED);
-    sort_short(&mut list, |revocation| (revocation.revoked_at_ms, revocation.device));
+    sort_by_key(&mut list, |revocation| (revocation.revoked_at_ms, revocation.device));
     list
 }

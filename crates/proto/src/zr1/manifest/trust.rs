@@ -5,7 +5,7 @@ use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_crypto::labels;
 
 use super::{DeviceEntry, Manifest, RevocationReason};
-use crate::sorted::sort_short;
+use crate::sorted::sort_by_key;
 use crate::sorted::{SortedMap, SortedSet};
 
 /// How a device of a list came into it, as far as signatures show.
@@ -44,7 +44,7 @@ pub fn judge(new: &Manifest, before: Option<&Manifest>) -> Vec<(DeviceId, Standi
     let mut endorsed: SortedMap<DeviceId, DeviceId> = SortedMap::new();
 
     let mut open: Vec<_> = entries.iter().filter(|(id, _)| !known.contains(id)).copied().collect();
-    sort_short(&mut open, |(id, entry)| (entry.added_at_ms, *id));
+    sort_by_key(&mut open, |(id, entry)| (entry.added_at_ms, *id));
     // Chains of endorsements: each round settles at least one device or ends.
     loop {
         let found = open.iter().position(|(_, entry)| vouches(new, &vouching, &renewed, entry));
