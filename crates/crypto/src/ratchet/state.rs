@@ -179,7 +179,10 @@ impl Ratchet {
     }
 
     /// A sending DH step, beside the state.
-    fn turn(&self, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(RootKey, X25519Secret, Sending), SealError> {
+    pub(super) fn turn(
+        &self,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<(RootKey, X25519Secret, Sending), SealError> {
         let ours = X25519Secret::generate(rng);
         let agreed = ours.agree(&self.peer).map_err(|WeakKey| SealError::WeakKey)?;
         let (root, chain) = self.root.step(&agreed, None);

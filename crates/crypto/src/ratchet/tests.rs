@@ -207,21 +207,6 @@ fn rows_of_another_version_or_length_are_refused() {
     assert!(Session::restore(&parts, [[1_u8; 76].as_slice()].into_iter()).is_err());
 }
 
-/// A second capsule from an old state uses the same message key, but never the same cipher key and nonce (P9).
-#[test]
-fn a_rolled_back_state_repeats_no_cipher_key() {
-    let (mut a, _, mut rng) = pair(12);
-    let before = rows(&a);
-    let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..50 {
-        a = restore(&before);
-        let (message_key, _) = a.ratchet.sending.chain.step();
-        let (capsule, _) = seal(&mut a, 1, &mut rng);
-        let (key, nonce) = message_key.cipher(capsule.first_chunk().unwrap());
-        assert!(seen.insert((*key.expose(), nonce)));
-    }
-}
-
 #[test]
 fn evictions_take_from_whoever_holds_most() {
     use Trust::{Approved, Stranger};

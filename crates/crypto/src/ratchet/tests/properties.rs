@@ -1,6 +1,7 @@
-//! Properties of one pair of devices over random histories: P1, P2, P4, P5, P6, P13 of forward-secrecy 9.1.
+//! Properties of one pair of devices over random histories: P1, P2, P4, P5, P6, P9, P13 of forward-secrecy 9.1;
+//! and of the keys a whole device keeps: P17.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -60,6 +61,18 @@ impl Pair {
         self.written += 1;
         let (capsule, _) = seal(&mut self.sessions[by], self.written, &mut self.rng);
         (self.written, capsule)
+    }
+
+    /// Writes, and says the message's key: the same randomness makes the same step beside the session.
+    fn write_and_show(&mut self, by: usize) -> (u64, Vec<u8>, keys::MessageKey) {
+        let seed = self.rng.next_u64();
+        let ratchet = &self.sessions[by].ratchet;
+        let turned = ratchet.step_due.then(|| ratchet.turn(&mut StdRng::seed_from_u64(seed)).unwrap().2);
+        let (key, _) = turned.as_ref().unwrap_or(&ratchet.sending).chain.step();
+        let mine = std::mem::replace(&mut self.rng, StdRng::seed_from_u64(seed));
+        let (number, capsule) = self.write(by);
+        self.rng = mine;
+        (number, capsule, key)
     }
 
     fn pick(&self, at: usize, which: u16) -> Option<usize> {
@@ -139,6 +152,49 @@ proptest! {
             }
         }
         prop_assert!(pair.opened.values().all(|times| *times == 1));
+    }
+
+    /// P9: no cipher key and nonce is used twice, even by a party that goes back to an earlier state again and again.
+    #[test]
+    fn no_cipher_key_and_nonce_is_used_twice(
+        seed: u64,
+        steps in proptest::collection::vec((0..2_usize, 0..4_u8, any::<u16>()), 1..80),
+    ) {
+        let mut pair = Pair::new(seed);
+        let mut states = [vec![rows(&pair.sessions[0])], vec![rows(&pair.sessions[1])]];
+        let mut used = BTreeSet::new();
+        for (who, what, which) in steps {
+            match what {
+                0 | 1 => {
+                    let (number, capsule, message_key) = pair.write_and_show(who);
+                    prop_assert!(opens_with(&pair.sessions[1 - who], &message_key, number, &capsule), "that is the key");
+                    let (key, nonce) = message_key.cipher(capsule.first_chunk().unwrap());
+                    prop_assert!(used.insert((*key.expose(), nonce)));
+                    pair.queues[1 - who].push((number, capsule));
+                }
+                2 => {
+                    let Some(index) = pair.pick(who, which) else { continue };
+                    let (number, capsule) = pair.queues[who].swap_remove(index);
+                    if let Ok(received) = pair.sessions[who].receive(&capsule, &bind(number)) {
+                        pair.sessions[who].apply(received, Trust::Approved, NOW).unwrap();
+                    }
+                    states[who].push(rows(&pair.sessions[who]));
+                }
+                _ => pair.sessions[who] = restore(&states[who][usize::from(which) % states[who].len()]),
+            }
+        }
+    }
+
+    /// P17: however many keys strangers make a device keep, contacts lose none by that.
+    #[test]
+    fn strangers_evict_nothing_of_contacts(
+        contacts in proptest::collection::vec(0..=MAX_SKIPPED, 0..16),
+        strangers in proptest::collection::vec(0..=2 * MAX_SKIPPED, 0..64),
+    ) {
+        let of = |trust, counts: &[usize]| counts.iter().map(|count| (trust, *count)).collect::<Vec<_>>();
+        let alone = evictions(&of(Trust::Approved, &contacts));
+        let together = evictions(&[of(Trust::Approved, &contacts), of(Trust::Stranger, &strangers)].concat());
+        prop_assert_eq!(&together[..contacts.len()], &alone[..]);
     }
 }
 
