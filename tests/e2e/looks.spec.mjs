@@ -1,45 +1,19 @@
 // Every screen in light and dark, wide and narrow: pictures for people to look at, and what can be checked without eyes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SIZES, look as lookAt } from './lib/looks.mjs';
 import { eventually } from './lib/wait.mjs';
 import { scene, world } from './lib/world.mjs';
 import { acquaint } from './pages/person.mjs';
 
 const it = world({ echo: true });
 
-const WIDTHS = { phone: { width: 390, height: 844 }, small: { width: 320, height: 568 }, wide: { width: 1280, height: 800 } };
-
-// What a screen must hold: no horizontal scrolling, and a name for everything that can be pressed or filled.
-async function check(person, screen) {
-  const { overflow, nameless } = await person.page.evaluate(() => {
-    const visible = (element) => element.checkVisibility({ checkOpacity: false, checkVisibilityCSS: true });
-    const named = (element) => [
-      element.getAttribute('aria-label'), element.textContent, element.getAttribute('title'),
-      ...(element.labels ? [...element.labels].map((label) => label.textContent) : []),
-      document.getElementById(element.getAttribute('aria-labelledby') ?? '')?.textContent,
-    ].some((text) => text?.trim());
-    const controls = [...document.querySelectorAll('button, a[href], input:not([type=file]), textarea, select, [role=switch], [tabindex="0"]')];
-    return {
-      overflow: document.documentElement.scrollWidth - window.innerWidth,
-      nameless: controls.filter((element) => visible(element) && !named(element)).map((element) => element.outerHTML.slice(0, 120)),
-    };
-  });
-  assert.ok(overflow <= 0, `${screen}: ${overflow} px too wide`);
-  assert.deepEqual(nameless, [], `${screen}: controls without a name`);
-}
-
-for (const [size, viewport] of Object.entries(WIDTHS)) {
+for (const [size, viewport] of Object.entries(SIZES)) {
   scene(it, test, `every screen fits and is named at ${viewport.width} pixels`, async ({ person, people }) => {
     const touch = size === 'wide' ? {} : { hasTouch: true, isMobile: true };
     const [bob] = await people('Bob');
     const ann = await person('Ann', { viewport, ...touch });
-    const look = async (screen) => {
-      await check(ann, `${screen}, ${size}`);
-      for (const colorScheme of ['light', 'dark']) {
-        await ann.page.emulateMedia({ colorScheme });
-        await ann.picture(`${screen}-${size}-${colorScheme}`);
-      }
-    };
+    const look = (screen) => lookAt(ann, `${screen}-${size}`);
     await look('welcome');
     await ann.button('Restore account').click();
     await ann.page.getByRole('combobox', { name: 'Word 1', exact: true }).waitFor();

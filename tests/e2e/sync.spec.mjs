@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { lookInAllSizes } from './lib/looks.mjs';
 import { longestTasks } from './lib/tasks.mjs';
 import { SECOND, eventually, stays } from './lib/wait.mjs';
 import { scene, world } from './lib/world.mjs';
@@ -98,13 +99,7 @@ scene(it, test, 'a restore without a connection says so, and goes on by itself',
   await again.page.getByRole('combobox', { name: 'Word 1', exact: true }).fill(phrase);
   await again.button('Restore').click();
   await again.page.getByRole('alert').getByText(/The restore goes on by itself|longer than usual/).waitFor();
-  for (const [size, viewport] of Object.entries({ wide: { width: 1280, height: 800 }, small: { width: 320, height: 568 } })) {
-    await again.page.setViewportSize(viewport);
-    for (const colorScheme of ['light', 'dark']) {
-      await again.page.emulateMedia({ colorScheme });
-      await again.picture(`restoring-${size}-${colorScheme}`);
-    }
-  }
+  await lookInAllSizes(again, 'restoring');
   const progress = again.page.getByRole('progressbar');
   const before = Number(await progress.getAttribute('value') ?? await progress.evaluate((bar) => bar.value));
   await again.context.unroute(ONION);

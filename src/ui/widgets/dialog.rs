@@ -51,7 +51,8 @@ pub fn Dialog(
     on_cleanup(move || {
         if let Some(Some(element)) = came_from.try_get_value() {
             dom::after_paint(move || {
-                if element.is_connected() && document().query_selector("dialog[open]").ok().flatten().is_none() {
+                // What another open dialog makes inert does not take it.
+                if element.is_connected() {
                     let _ = element.focus();
                 }
             });

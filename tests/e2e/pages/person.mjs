@@ -127,6 +127,27 @@ export class Person {
     await this.dialog().waitFor({ state: 'detached' });
   }
 
+  // On a browser without an account: the code by which it is linked, as text.
+  async linkCode() {
+    await this.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await this.button('Restore account').click();
+    await this.button('Link with another device').click();
+    await this.page.getByRole('img', { name: 'Code of this device' }).waitFor();
+    await this.button('Copy as text').click();
+    await this.page.getByText('Code copied').first().waitFor();
+    return this.page.evaluate(() => navigator.clipboard.readText());
+  }
+
+  // Gives the account to the device that shows this code.
+  async addDevice(code) {
+    await this.openDevices();
+    await this.button('Add a device').click();
+    const add = this.page.getByRole('dialog', { name: 'Add a device' });
+    await add.getByRole('textbox').fill(code);
+    await add.getByRole('button', { name: 'Continue' }).click();
+    await this.button('Link this device').click();
+  }
+
   // Everything this device knows of the account is in the network.
   async synchronised(patience) {
     await this.go('#/settings');
@@ -253,3 +274,32 @@ export async function acquaint(first, second, hello = `Hello from ${first.name}`
   await theirs.composer.waitFor();
   return [mine, theirs];
 }
+
+// Alice with two devices, both confirmed, and Bob, who knows her.
+export async function twoDevices({ person, people }) {
+  const [one, bob] = await people('Alice', 'Bob');
+  await acquaint(one, bob);
+  await one.go('#/');
+  await one.synchronised();
+  const two = await person('Alice-2');
+  await two.restore(await one.readPhrase());
+  await two.row(bob.id).waitFor();
+  await one.confirmDevice(two);
+  return [one, two, bob];
+}
+
+// Alice, whose browser can be killed, copied and started again, and Bob, both with their conversation open. They have
+// said `FRIENDS_SAID`, and nobody owes an acknowledgement.
+export async function keptFriends({ people, kept }) {
+  const [[bob], browser] = await Promise.all([people('Bob'), kept('Alice')]);
+  await browser.person.createAccount();
+  const [mine, theirs] = await acquaint(browser.person, bob);
+  await theirs.send('Hello from Bob');
+  await mine.message('Hello from Bob').waitFor();
+  await mine.send('So here we are');
+  await theirs.message('So here we are').waitFor();
+  await theirs.reaches('Hello from Bob', 'delivered');
+  return { bob, browser, mine, theirs };
+}
+
+export const FRIENDS_SAID = ['Hello from Alice', 'Hello from Bob', 'So here we are'];
