@@ -75,7 +75,8 @@ scene(it, test, 'first contact that waits for five days, sent again meanwhile, a
   await theirs.send('I am back');
   await mine.message('I am back').waitFor();
   await eventually('he has a new prekey', async () => (await prekeyOf(bob)) !== old, MINUTE);
-  // Now the old one goes, while both are here.
+  // Now the old one goes, while both are here. Nodes refuse their requests for some 20 seconds: the time of the network was
+  // asked for a moment ago, and whoever complains so soon after that is taken to be wrong.
   await it.network.command('clock +80h');
   await mine.send('Days later');
   await theirs.message('Days later').waitFor({ timeout: MINUTE });

@@ -5,26 +5,12 @@ import { test } from 'node:test';
 import { setTrap } from './lib/trap.mjs';
 import { SECOND, eventually, stays } from './lib/wait.mjs';
 import { scene, world } from './lib/world.mjs';
-import { acquaint } from './pages/person.mjs';
+import { FRIENDS_SAID, keptFriends } from './pages/person.mjs';
 
 const it = world({ tap: true });
 const ONION = '**/gw/v1/onion/**';
 const CUT = /Failed to load resource|net::ERR_|fetch/i;
 const BUNDLE = -6021;
-const BEFORE = ['Hello from Alice', 'Hello from Bob', 'So here we are'];
-
-// Alice, whose browser will be killed, and Bob, both with their conversation open. Alice owes no acknowledgement.
-async function friends({ people, kept }) {
-  const [[bob], browser] = await Promise.all([people('Bob'), kept('Alice')]);
-  await browser.person.createAccount();
-  const [mine, theirs] = await acquaint(browser.person, bob);
-  await theirs.send('Hello from Bob');
-  await mine.message('Hello from Bob').waitFor();
-  await mine.send('So here we are');
-  await theirs.message('So here we are').waitFor();
-  await theirs.reaches('Hello from Bob', 'delivered');
-  return { bob, browser, mine, theirs };
-}
 
 // Starts the browser again in the conversation, without a way to any node.
 async function startCutOff(browser, bob) {
@@ -48,7 +34,7 @@ async function goOn(mine, theirs, writer, text) {
   await writer.reaches(text, 'delivered');
   for (const { person } of [mine, theirs]) await person.isSecret();
   for (const chat of [mine, theirs]) {
-    assert.deepEqual(await chat.texts(), [...BEFORE, text, 'Go on, Alice', 'Go on, Bob', 'The end']);
+    assert.deepEqual(await chat.texts(), [...FRIENDS_SAID, text, 'Go on, Alice', 'Go on, Bob', 'The end']);
   }
 }
 
@@ -58,7 +44,7 @@ async function storedSince(bob, count) {
 }
 
 scene(it, test, 'killed before the commit of a sent message: it is still a draft', async (cast) => {
-  const { bob, browser, mine, theirs } = await friends(cast);
+  const { bob, browser, mine, theirs } = await keptFriends(cast);
   await mine.composer.fill('Sent');
   await browser.person.go('#/');
   await browser.person.row(bob.id).getByText('Draft:').waitFor(); // written down
@@ -78,7 +64,7 @@ scene(it, test, 'killed before the commit of a sent message: it is still a draft
 }, 120_000);
 
 scene(it, test, 'killed after the commit of a sent message, before its store: it goes out by itself', async (cast) => {
-  const { bob, browser, mine, theirs } = await friends(cast);
+  const { bob, browser, mine, theirs } = await keptFriends(cast);
   const trap = await setTrap(browser.person.page, 'after commit, before store');
   await mine.composer.fill('Sent');
   await mine.sendButton.click();
@@ -94,7 +80,7 @@ scene(it, test, 'killed after the commit of a sent message, before its store: it
 }, 120_000);
 
 scene(it, test, 'killed after the store, before its result is committed: the same bytes are stored again', async (cast) => {
-  const { bob, browser, mine, theirs } = await friends(cast);
+  const { bob, browser, mine, theirs } = await keptFriends(cast);
   const before = (await storedSince(bob, 0)).length;
   const trap = await setTrap(browser.person.page, 'after store, before its result is committed');
   await mine.composer.fill('Sent');
@@ -113,7 +99,7 @@ scene(it, test, 'killed after the store, before its result is committed: the sam
 }, 120_000);
 
 scene(it, test, 'killed before the commit of a received message: it is fetched again', async (cast) => {
-  const { bob, browser, mine, theirs } = await friends(cast);
+  const { bob, browser, mine, theirs } = await keptFriends(cast);
   const trap = await setTrap(browser.person.page, 'before commit (receive)');
   await theirs.send('Received');
   await trap.sprung();
@@ -128,7 +114,7 @@ scene(it, test, 'killed before the commit of a received message: it is fetched a
 }, 120_000);
 
 scene(it, test, 'killed after the commit of a received message, before it is shown or acknowledged: both happen', async (cast) => {
-  const { bob, browser, mine, theirs } = await friends(cast);
+  const { bob, browser, mine, theirs } = await keptFriends(cast);
   const trap = await setTrap(browser.person.page, 'after commit (receive), before UI and ack');
   await theirs.send('Received');
   await trap.sprung();
@@ -145,7 +131,7 @@ scene(it, test, 'killed after the commit of a received message, before it is sho
 
 // Last, because it moves the clock: the bundle is published anew every day.
 scene(it, test, 'killed during the publication of a bundle: it is published after the restart', async (cast) => {
-  const { bob, browser, theirs } = await friends(cast);
+  const { bob, browser, theirs } = await keptFriends(cast);
   const { id } = browser.person;
   const bundle = async () => {
     const members = await it.network.published(id, BUNDLE);
