@@ -77,3 +77,20 @@ fn hidden_app_does_not_wait() {
     let waits = world.net.calls.iter().filter(|(_, _, params)| params["wait_ms"].is_u64()).count();
     assert_eq!(waits, 0);
 }
+
+#[test]
+fn a_member_that_lets_the_waiting_miss_what_comes_is_left() {
+    for secret in [false, true] {
+        let mut world = World::new(75);
+        world.forward_secrecy = secret;
+        let (alice, bob, _, bob_id) = befriend(&mut world);
+        world.run_for(60_000);
+        let waits = |(_, _, params): &&(usize, String, serde_json::Value)| {
+            params["wait_ms"].is_u64() && params["pubkey"] == bob_id.to_string()
+        };
+        let watched = world.net.calls.iter().rfind(waits).unwrap().0;
+        world.net.nodes[watched].behaviour = zwiebel_testkit::node::Behaviour::Deaf;
+        let took = delays(&mut world, alice, bob, bob_id, 6);
+        assert!(took[1..].iter().all(|ms| *ms <= 2_500), "with forward secrecy: {secret}: {took:?}");
+    }
+}

@@ -334,6 +334,10 @@ impl SimNet {
                         break;
                     }
                 }
+                let waits = parts.iter().any(|part| part["params"]["wait_ms"].is_u64());
+                if waits && self.nodes[n].behaviour == Behaviour::Deaf {
+                    results.iter_mut().for_each(|result| result["body"]["messages"] = json!([]));
+                }
                 if self.patient && method == "batch" {
                     self.hold_ms = wait_of(&parts, &results);
                 }

@@ -29,6 +29,8 @@ pub enum Behaviour {
     Says(u16, String),
     /// Its clock is off by so many milliseconds.
     WrongClock(i64),
+    /// Whoever waits there hears of nothing. Who only asks is answered.
+    Deaf,
     /// Confirms every store under another hash, and stores nothing.
     WrongHash,
 }

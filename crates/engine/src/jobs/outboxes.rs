@@ -193,22 +193,22 @@ impl Engine {
         cx: &mut Cx<'_>,
         (namespace, from): (Namespace, Mailbox),
         messages: &[StoredMessage],
-    ) {
-        for message in messages {
-            self.take_secret(cx, namespace, from, message);
-        }
+    ) -> usize {
+        messages.iter().filter(|message| self.take_secret(cx, namespace, from, message)).count()
     }
 
-    fn take_secret(&mut self, cx: &mut Cx<'_>, namespace: Namespace, from: Mailbox, message: &StoredMessage) {
-        let Some(own) = self.model.own_id() else { return };
+    /// Whether it is new.
+    fn take_secret(&mut self, cx: &mut Cx<'_>, namespace: Namespace, from: Mailbox, message: &StoredMessage) -> bool {
+        let Some(own) = self.model.own_id() else { return false };
         let hash = crate::outbox::hash_in(&own, namespace, &message.data);
         if self.model.seen.contains_key(&hash) {
-            return;
+            return false;
         }
         let forget_at = self.network_now(cx).saturating_add(3 * REMEMBER_MS);
         self.model.mark_seen(&mut self.out, &hash, forget_at);
         self.with_zr1(cx, |manager, m| manager.receive(from, &message.data, m));
         self.settle_secrecy(cx, &hash);
+        true
     }
 
     /// Both mailboxes were read to their end at a member: old prekeys may go once two members said so (2.8).

@@ -316,7 +316,8 @@ impl Engine {
         let newest = answer.messages.last().map(|m| m.timestamp);
         let taken = self.take_messages(cx, &answer.messages);
         let progress = progress.and(self.move_cursor(member, Namespace::MESSAGES, &answer));
-        let progress = progress.and(self.all_secrets_came(cx, member, results, sent_ms));
+        let (secrets, came) = self.all_secrets_came(cx, member, results, sent_ms);
+        let progress = progress.and(came);
         self.note_synchronised(cx);
         if let Some(own) = self.model.own_id() {
             self.net.swarms.of(&own, &self.net.pool, cx.now).well(&member);
@@ -328,7 +329,7 @@ impl Engine {
         }
         let restoring = self.model.restore.is_some();
         self.restore_step(cx, member, taken, newest, progress.more);
-        if kind == Kind::Look && taken > 0 && self.live.poller.waits() {
+        if kind == Kind::Look && (taken > 0 || secrets > 0) && self.live.poller.waits() {
             self.watch_another(cx);
         }
         let waited = cx.now.saturating_sub(sent_ms) >= WAITED_MS;
@@ -356,26 +357,26 @@ impl Engine {
         }
     }
 
-    /// The mailboxes of the forward-secret layer.
+    /// The mailboxes of the forward-secret layer; gives how many messages were new.
     fn all_secrets_came(
         &mut self,
         cx: &mut Cx<'_>,
         member: Ed25519Public,
         results: impl Iterator<Item = (u16, Value)>,
         sent_ms: u64,
-    ) -> Progress {
+    ) -> (usize, Progress) {
         self.with_zr1(cx, |manager, _| manager.poll_begins());
-        let (mut progress, mut read) = (Progress::default(), 0);
+        let (mut progress, mut read, mut new) = (Progress::default(), 0, 0_usize);
         for (mailbox, (_, value)) in MAILBOXES.into_iter().zip(results).filter(|(_, (code, _))| *code == 200) {
             let Ok(answer) = RetrieveResponse::from_value(&value) else { continue };
-            self.take_secrets(cx, mailbox, &answer.messages);
+            new = new.saturating_add(self.take_secrets(cx, mailbox, &answer.messages));
             progress = progress.and(self.move_cursor(member, mailbox.0, &answer));
             read += 1;
         }
         if !progress.more && read == MAILBOXES.len() {
             self.secrets_drained(cx, member, sent_ms);
         }
-        progress
+        (new, progress)
     }
 
     /// Account data in an answer.
