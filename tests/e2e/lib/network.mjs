@@ -3,21 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { dist, zwiebel, zwiebelTap } from './env.mjs';
 import { SECOND } from './wait.mjs';
-
-export async function freePort(host = '127.0.0.1') {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 export class Network {
   #child;
@@ -38,7 +28,7 @@ export class Network {
     network.#folder = await mkdtemp(join(tmpdir(), 'zwiebel-e2e-'));
     const all = [
       'local', '--app', dist, '--data', join(network.#folder, 'data'),
-      '--listen', `127.0.0.1:${await freePort()}`, '--seed-listen', `127.0.0.1:${await freePort()}`, ...args,
+      '--listen', '127.0.0.1:0', '--seed-listen', '127.0.0.1:0', ...args,
     ];
     if (!echo) all.push('--no-echo');
     if (tap) {

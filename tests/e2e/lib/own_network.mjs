@@ -2,16 +2,26 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { dist, zwiebel } from './env.mjs';
-import { freePort } from './network.mjs';
 import { SECOND, eventually } from './wait.mjs';
 
 const run = promisify(execFile);
 const NODES = 6;
+
+// Programs name each other in their configurations, so ports are known before they start.
+async function freePort(host = '127.0.0.1') {
+  const server = createServer().listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 // One running program and the words it said until it was ready.
 class Program {
