@@ -57,18 +57,41 @@ fn siblings_pass_on_what_a_sender_with_an_old_list_left_out() {
     }
 }
 
-/// The list of an account as one side of a race writes it: without this device, which nobody has revoked.
-fn list_without(sim: &Sim, account: usize, device: usize) -> Published {
+/// The newest list of an account with what `change` makes of it, as nodes show it.
+fn next_list(sim: &Sim, account: usize, change: impl FnOnce(&mut Draft)) -> Published {
     let own = sim.ids[account];
     let there = sim.swarm.outbox(&own, mailbox::MANIFEST, sim.now_ms);
     let list = Manifest::verify(there.last().unwrap(), &own, sim.now_ms).unwrap();
-    let gone = sim.devices[device].manager.device_id().unwrap();
     let mut draft = Draft { ..list.list.clone() };
-    draft.devices.retain(|entry| entry.public.id() != gone);
-    assert_eq!(draft.devices.len() + 1, list.list.devices.len());
+    change(&mut draft);
     let signer = Account::from_seed16(sim.seeds[account]);
     let blob = draft.sign(signer.ed25519(), list.seq + 1, list.hash(), sim.now_ms).unwrap();
     Published { manifests: vec![blob], nodes: 3, ..Published::default() }
+}
+
+/// The list of an account as one side of a race writes it: without this device, which nobody has revoked.
+fn list_without(sim: &Sim, account: usize, device: usize) -> Published {
+    let gone = sim.devices[device].manager.device_id().unwrap();
+    next_list(sim, account, |draft| {
+        let before = draft.devices.len();
+        draft.devices.retain(|entry| entry.public.id() != gone);
+        assert_eq!(draft.devices.len() + 1, before);
+    })
+}
+
+#[test]
+fn what_a_contact_says_of_our_list_makes_us_read_it() {
+    let mut sim = acquainted(11, [1, 1]);
+    let bob = sim.ids[1];
+    let reads = |sim: &Sim| sim.devices[1].manager.wanted(sim.now_ms).iter().any(|it| it.owner == bob);
+    // Somebody who has Bob's words writes his list. Alice sees it before Bob's hourly look.
+    let theirs = next_list(&sim, 1, |_| {});
+    sim.act(0, |manager, m| manager.fetched(bob, theirs, m));
+    assert!(!reads(&sim));
+    let _ = sim.write_from(0);
+    let mail = sim.swarm.mailbox(&bob, mailbox::FROM_OTHERS, sim.now_ms, &BTreeSet::new());
+    sim.act(1, |manager, m| manager.receive(Mailbox::Others, &mail.last().unwrap().data, m));
+    assert!(reads(&sim));
 }
 
 #[test]

@@ -26,6 +26,9 @@ impl Manager {
             if let Some(hint) = &message.mine {
                 self.follow_hint(account, hint, now);
             }
+            if let Some(hint) = &message.yours {
+                self.follow_hint(self.own, hint, now); // somebody else with the words may have written our list
+            }
             self.show_own_list(device, message, now);
             self.confirm(account, now);
         }

@@ -404,8 +404,8 @@ impl Manager {
         if hint.seq <= known {
             return;
         }
-        let last = self.live.hinted.get(&owner).copied().unwrap_or(0);
-        let at = now.max(last.saturating_add(HINT_MS));
+        let planned = self.live.hinted.get(&owner).copied().unwrap_or(0);
+        let at = if planned > now { planned } else { now.max(planned.saturating_add(HINT_MS)) };
         self.live.hinted.insert(owner, at);
         self.want(owner, at, 2);
         if !self.is_own(&owner) && self.row_of(&owner).fork_ms == 0 {
