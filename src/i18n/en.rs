@@ -134,9 +134,9 @@ words! {
     IdUnusable: "Nobody can have this Account ID. It was made up or copied wrongly.",
     ScanLead: "Hold the code in front of the camera.",
     ScanStarting: "Starting the camera",
-    ScanDenied: "The camera is not available. Allow it in the browser's settings, or choose an image.",
+    ScanDenied: "The camera is not available. You can allow it in the browser's settings.",
     ScanNothing: "No QR code with an Account ID was found in this image.",
-    ScanOther: "This QR code is not an Account ID.",
+    ScanOther: "This is another kind of code.",
     ScanWorking: "Looking for a code",
     // Conversation
     MessagesWith: "Messages with {name}",

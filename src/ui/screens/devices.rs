@@ -51,8 +51,8 @@ pub fn DevicesSheet(app: App) -> AnyView {
             </ul>
             {move || (status.get() == DeviceStatus::Listed).then(|| view! {
                 <button type="button" class="line-button" on:click=move |_| asking.set(Some(Asking::Add))>{icons::Plus()}<span>{t(K::AddDevice)}</span>{icons::ChevronRight()}</button>
+                <p class="hint">{t(K::DevicesAddHint)}</p>
             })}
-            <p class="hint">{t(K::DevicesAddHint)}</p>
         </Dialog>
         {move || asking.get().map(|what| match what {
             Asking::Add => view! { <AddDevice app=app on_close=move |()| asking.set(None)/> }.into_any(),

@@ -1,5 +1,6 @@
 //! Linking a device by a code: the new one shows it, one that is already in the account scans it.
 
+use leptos::html;
 use leptos::prelude::*;
 
 use super::super::dom;
@@ -67,7 +68,7 @@ pub fn AddDevice(app: App, #[prop(into)] on_close: Callback<()>) -> AnyView {
         is_code
     };
     view! {
-        <Dialog title=Signal::stored(t(K::AddDevice).to_owned()) on_close=on_close class="ask">
+        <Dialog title=Signal::stored(t(K::AddDevice).to_owned()) on_close=on_close>
             {move || match found.get() {
                 Some(code) => view! { <Give app=app code=code on_close=on_close/> }.into_any(),
                 None => view! {
@@ -115,6 +116,9 @@ pub fn AddDevice(app: App, #[prop(into)] on_close: Callback<()>) -> AnyView {
 #[component]
 fn Give(app: App, code: String, on_close: Callback<()>) -> AnyView {
     let history = RwSignal::new(true);
+    // What had the focus is gone.
+    let cancel = NodeRef::<html::Button>::new();
+    cancel.on_load(|button| dom::after_paint(move || drop(button.focus())));
     view! {
         <p class="ask-lead">{t(K::GiveLead)}</p>
         <HistoryChoice history=history/>
@@ -125,7 +129,7 @@ fn Give(app: App, code: String, on_close: Callback<()>) -> AnyView {
                 app.toast(t(K::GiveDone));
                 on_close.run(());
             }>{t(K::GiveGo)}</button>
-            <button type="button" class="button" autofocus=true on:click=move |_| on_close.run(())>{t(K::Cancel)}</button>
+            <button type="button" class="button" node_ref=cancel on:click=move |_| on_close.run(())>{t(K::Cancel)}</button>
         </div>
     }
     .into_any()

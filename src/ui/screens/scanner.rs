@@ -49,7 +49,7 @@ pub fn Scanner(#[prop(into)] on_text: Callback<String, bool>) -> AnyView {
     view! {
         <div class="scanner">
             <video node_ref=video class="scanner-picture" muted="" playsinline=""></video>
-            <div class="scanner-frame"></div>
+            {move || (note.get() != K::ScanDenied).then(|| view! { <div class="scanner-frame"></div> })}
             <p class="scanner-note" role="status">{move || t(note.get())}</p>
         </div>
     }

@@ -145,6 +145,8 @@ export class Person {
     const add = this.page.getByRole('dialog', { name: 'Add a device' });
     await add.getByRole('textbox').fill(code);
     await add.getByRole('button', { name: 'Continue' }).click();
+    const cancel = this.button('Cancel');
+    await eventually('the question has the focus', () => cancel.evaluate((button) => button === document.activeElement));
     await this.button('Link this device').click();
   }
 
