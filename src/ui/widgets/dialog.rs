@@ -38,6 +38,10 @@ pub fn Dialog(
         dom::after_paint(move || {
             if dialog.is_connected() && !dialog.open() {
                 let _ = dialog.show_modal();
+                // The button at the end that gets the focus does not hide the beginning.
+                if let Ok(Some(body)) = dialog.query_selector(".dialog-body") {
+                    body.set_scroll_top(0.0);
+                }
                 // Where nothing asks for the focus, the name of the dialog gets it and is read out.
                 if dialog.query_selector("[autofocus]").ok().flatten().is_none()
                     && let Ok(Some(title)) = dialog.query_selector(".dialog-title")
