@@ -37,8 +37,8 @@ pub(crate) struct Model {
     pub(crate) index: BTreeMap<MessageId, AccountId>,
     pub(crate) outbox: SortedMap<u64, OutboxRow>,
     next_outbox: u64,
-    /// Hashes of messages taken in, and when they may be forgotten (network time).
-    pub(crate) seen: SortedMap<String, u64>,
+    /// Hashes of messages taken in, and when they may be forgotten (network time). As many as a swarm holds, in no order.
+    pub(crate) seen: BTreeMap<String, u64>,
     pub(crate) cursors: SortedMap<(Ed25519Public, i16), CursorRow>,
     pub(crate) stamps: Stamps,
     pub(crate) orphans: Vec<Orphan>,

@@ -2,7 +2,8 @@
 //!
 //! The standard ones are made for a lot of data and bring 3 to 10 kB of code for each type they are used with, which
 //! everybody downloads. Here a search takes log n steps, and an insertion or removal moves what lies behind: right for
-//! hundreds of entries, and for more of them where they come in order.
+//! thousands of entries (one insertion into 10,000 takes 2 to 10 µs, into 100,000 some 50 to 350), not for filling a map
+//! of 100,000 in no order (1 s and more, ten times what the standard ones take).
 
 use std::borrow::Borrow;
 use std::ops::{Bound, RangeBounds};
