@@ -77,7 +77,7 @@ impl Brain for Script {
 }
 
 fn write(key: &str) -> Effect {
-    let row = Row { table: Table::Meta, key: key.as_bytes().to_vec(), value: b"v".to_vec() };
+    let row = Row { table: Table::Meta, key: key.as_bytes().to_vec(), value: b"v".to_vec().into() };
     Effect::Commit(Batch { id: BatchId(7), ops: vec![Op::Put(row)] })
 }
 

@@ -29,7 +29,7 @@ use crate::web::js;
 wasm_bindgen_test_configure!(run_in_browser);
 
 fn row(table: Table, key: &str, value: &str) -> Row {
-    Row { table, key: key.as_bytes().to_vec(), value: value.as_bytes().to_vec() }
+    Row { table, key: key.as_bytes().to_vec(), value: value.as_bytes().to_vec().into() }
 }
 
 fn put(table: Table, key: &str, value: &str) -> Op {

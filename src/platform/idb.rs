@@ -84,7 +84,7 @@ impl Store {
         for (table, stored) in taken.rows {
             for (stored_key, value) in stored.rows() {
                 let (key, value) = sealer.open(table, &stored_key, &value).ok_or(OpenError::Damaged(table))?;
-                rows.push(Row { table, key, value });
+                rows.push(Row { table, key, value: value.into() });
             }
         }
         Ok((Self { database, sealer: RefCell::new(sealer), generation: Cell::new(generation) }, rows))

@@ -37,6 +37,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use self::capsule::{Bind, CAPSULE_LEN, CONTAINER_HEADER_LEN, ContainerId};
+#[cfg(feature = "testing")]
+pub use self::codec::secrets_of;
 pub use self::codec::{Parts, RestoreError};
 pub(crate) use self::keys::{RootKey, part};
 use self::skipped::{ClosedChains, Skipped, SkippedKey};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// Names one commit of this engine's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,7 +64,8 @@ impl Table {
 pub struct Row {
     pub table: Table,
     pub key: Vec<u8>,
-    pub value: Vec<u8>,
+    /// May hold keys, and is wiped when it is dropped.
+    pub value: Zeroizing<Vec<u8>>,
 }
 
 /// One change.

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
+use zeroize::Zeroizing;
 use zwiebel_proto::sorted::SortedMap;
 
 use crate::batch::{Batch, BatchId, Op, Row, Table};
@@ -35,7 +36,7 @@ pub(crate) enum Held {
     Cleared,
 }
 
-type Ops = SortedMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+type Ops = SortedMap<(Table, Vec<u8>), Option<Zeroizing<Vec<u8>>>>;
 
 #[derive(Default)]
 pub(crate) struct Outflow {
@@ -64,7 +65,7 @@ impl Outflow {
     }
 
     /// A row that is bytes already.
-    pub(crate) fn put_bytes(&mut self, table: Table, key: Vec<u8>, bytes: Vec<u8>) {
+    pub(crate) fn put_bytes(&mut self, table: Table, key: Vec<u8>, bytes: Zeroizing<Vec<u8>>) {
         self.pending.insert((table, key), Some(bytes));
     }
 

@@ -5,6 +5,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::batch::Table;
 
@@ -32,10 +33,29 @@ pub enum RowError {
     Newer(Table),
 }
 
-/// The bytes of a row.
-pub(crate) fn encode<T: Serialize>(table: Table, value: &T) -> Vec<u8> {
+/// The bytes of a row. They are wiped when they are dropped: a row may hold keys.
+pub(crate) fn encode<T: Serialize>(table: Table, value: &T) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Wiping(Zeroizing::new(Vec::with_capacity(256)));
+    bytes.extend([version(table)]);
     // postcard fails only where serde is told a length it cannot know, which no row does.
-    postcard::to_extend(value, vec![version(table)]).unwrap_or_default()
+    postcard::to_extend(value, bytes).map(|bytes| bytes.0).unwrap_or_default()
+}
+
+/// A list that leaves nothing behind where it was before it grew.
+struct Wiping(Zeroizing<Vec<u8>>);
+
+impl Extend<u8> for Wiping {
+    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+        for byte in bytes {
+            if self.0.len() == self.0.capacity() {
+                let mut grown = Vec::with_capacity(self.0.len().saturating_mul(2));
+                grown.extend_from_slice(&self.0);
+                self.0.zeroize();
+                *self.0 = grown;
+            }
+            self.0.push(byte);
+        }
+    }
 }
 
 /// A row from its bytes; bytes left over are damage.

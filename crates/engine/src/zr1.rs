@@ -33,6 +33,7 @@ mod witness;
 
 use rand_core::CryptoRng;
 use serde::Serialize;
+use zeroize::Zeroizing;
 use zwiebel_crypto::handshake::{Certificate, DeviceId, DeviceKeys, Prekey};
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_crypto::ratchet::Session;
@@ -232,7 +233,7 @@ impl Manager {
         self.step.rows.insert(key, Some(row::encode(Table::Zr1, row)));
     }
 
-    fn put_bytes(&mut self, key: Vec<u8>, bytes: Vec<u8>) {
+    fn put_bytes(&mut self, key: Vec<u8>, bytes: Zeroizing<Vec<u8>>) {
         self.step.rows.insert(key, Some(bytes));
     }
 

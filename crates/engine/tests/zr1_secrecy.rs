@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
 use zwiebel_engine::zr1::{Event, Manager, Moment};
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 use zwiebel_testkit::rng::seeded;
@@ -16,7 +17,7 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 const ALICE: usize = 0;
 const BOB: usize = 1;
 
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+type Rows = BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>;
 
 /// Bob's device, stolen.
 struct Thief {

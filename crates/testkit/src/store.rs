@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
 use zwiebel_engine::batch::{Batch, Op, Row, Table};
 
 /// Rows by table and key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemStore {
-    rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    rows: BTreeMap<(Table, Vec<u8>), Zeroizing<Vec<u8>>>,
     /// Batches taken.
     pub commits: u64,
 }
@@ -32,7 +33,7 @@ impl MemStore {
     /// Everything, as `Engine::boot` wants it.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
-        let row = |((table, key), value): (&(Table, Vec<u8>), &Vec<u8>)| Row {
+        let row = |((table, key), value): (&(Table, Vec<u8>), &Zeroizing<Vec<u8>>)| Row {
             table: *table,
             key: key.clone(),
             value: value.clone(),

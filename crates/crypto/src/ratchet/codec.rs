@@ -39,6 +39,19 @@ impl From<WrongLength> for RestoreError {
     }
 }
 
+/// Everything in a hot row that opens or leads to what opens messages: root key, own ratchet key, both chain keys, and the
+/// message keys that follow from these. For tests of what a program leaves behind.
+///
+/// # Errors
+/// [`RestoreError`]
+#[cfg(feature = "testing")]
+pub fn secrets_of(hot: &[u8]) -> Result<Vec<Secret<32>>, RestoreError> {
+    let ratchet = decode_hot(hot)?;
+    let chains = [Some(&ratchet.sending.chain), ratchet.receiving.as_ref().map(|receiving| &receiving.chain)];
+    let keys = chains.into_iter().flatten().flat_map(|chain| [*chain.expose(), *chain.step().0.expose()]);
+    Ok(keys.chain([*ratchet.root.expose(), *ratchet.ours.expose()]).map(Secret::new).collect())
+}
+
 impl Session {
     /// What never changes: keys of the headers, transcript, exporter, init block.
     #[must_use]

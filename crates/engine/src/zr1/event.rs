@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::sorted::SortedMap;
 
@@ -10,7 +11,7 @@ use zwiebel_proto::sorted::SortedMap;
 #[derive(Default)]
 pub struct Step {
     /// Rows by key; `None` deletes.
-    pub rows: SortedMap<Vec<u8>, Option<Vec<u8>>>,
+    pub rows: SortedMap<Vec<u8>, Option<Zeroizing<Vec<u8>>>>,
     /// What to put into swarms, again and again with the same bytes until it is confirmed.
     pub stores: Vec<Store>,
     /// What the own swarm is to forget, once and without need: what is not deleted runs out by itself.

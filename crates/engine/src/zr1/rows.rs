@@ -2,6 +2,7 @@
 //! Everything that belongs to a device is named by (account, device): an account may list keys copied from another.
 
 use serde::{Deserialize, Serialize};
+use zeroize::ZeroizeOnDrop;
 use zwiebel_proto::account_id::AccountId;
 
 use crate::model::rows::{account_bytes, account_key};
@@ -123,7 +124,7 @@ pub(crate) struct WitnessesRow {
     pub(crate) bumped_ms: u64,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ZeroizeOnDrop)]
 pub(crate) struct PrekeyRow {
     pub(crate) spk: [u8; 32],
     /// 64 bytes.

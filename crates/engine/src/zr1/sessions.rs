@@ -2,6 +2,7 @@
 //!
 //! Everything is compared in readings of one clock, the peer's: an init's time against the times of messages.
 
+use zeroize::Zeroizing;
 use zwiebel_crypto::handshake::{Initiator, Introduction, Reason, Statement, initiate};
 use zwiebel_crypto::ratchet::{Bind, Changes, Position, Session, Trust, evictions};
 use zwiebel_proto::account_id::AccountId;
@@ -154,20 +155,20 @@ impl Manager {
 
     fn keep_session(&mut self, id: [u8; 16], row: SessionRow, session: Session) {
         self.put(key(kind::SESSION, &id), &row);
-        self.put_bytes(key(kind::FIXED, &id), session.encode_fixed().to_vec());
-        self.put_bytes(key(kind::HOT, &id), session.encode_hot().to_vec());
+        self.put_bytes(key(kind::FIXED, &id), session.encode_fixed());
+        self.put_bytes(key(kind::HOT, &id), session.encode_hot());
         self.sessions.insert(id, Running { row, session });
     }
 
     /// The rows of a session after a message.
     pub(super) fn save_session(&mut self, id: &[u8; 16], changes: &Changes) {
         let Some(running) = self.sessions.get(id) else { return };
-        let hot = running.session.encode_hot().to_vec();
-        let closed = changes.closed.then(|| running.session.encode_closed());
-        let keys: Vec<(Position, Option<Vec<u8>>)> = changes
+        let hot = running.session.encode_hot();
+        let closed = changes.closed.then(|| Zeroizing::new(running.session.encode_closed()));
+        let keys: Vec<(Position, Option<Zeroizing<Vec<u8>>>)> = changes
             .added
             .iter()
-            .map(|position| (*position, running.session.skipped_row(position).map(|row| row.to_vec())))
+            .map(|position| (*position, running.session.skipped_row(position)))
             .chain(changes.removed.iter().map(|position| (*position, None)))
             .collect();
         let row = running.row.clone();

@@ -29,8 +29,8 @@ impl Store {
             let mut statement = self.0.prepare("SELECT key, value FROM rows WHERE tab = ?1")?;
             let found = statement.query_map([table.name()], |row| Ok((row.get(0)?, row.get(1)?)))?;
             for row in found {
-                let (key, value) = row?;
-                rows.push(Row { table, key, value });
+                let (key, value): (_, Vec<u8>) = row?;
+                rows.push(Row { table, key, value: value.into() });
             }
         }
         Ok(rows)
@@ -51,7 +51,7 @@ impl Store {
                 Op::Put(Row { table, key, value }) => transaction.execute(
                     "INSERT INTO rows (tab, key, value) VALUES (?1, ?2, ?3)
                      ON CONFLICT (tab, key) DO UPDATE SET value = excluded.value",
-                    params![table.name(), key, value],
+                    params![table.name(), key, **value],
                 )?,
                 Op::Delete { table, key } => {
                     transaction.execute("DELETE FROM rows WHERE tab = ?1 AND key = ?2", params![table.name(), key])?
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     fn put(key: &[u8], value: &[u8]) -> Op {
-        Op::Put(Row { table: Table::Meta, key: key.to_vec(), value: value.to_vec() })
+        Op::Put(Row { table: Table::Meta, key: key.to_vec(), value: value.to_vec().into() })
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 use rand::rngs::StdRng;
+use zeroize::Zeroizing;
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_engine::view::DeviceStatus;
 use zwiebel_engine::zr1::{Event, Manager, Moment, Published, Step, Store};
@@ -28,7 +29,7 @@ const LATE_LIST_MS: u64 = 8 * 60 * MINUTE_MS;
 #[derive(Clone, Default)]
 pub struct Disk {
     /// The manager's rows.
-    pub rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub rows: BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>,
     /// Stores no swarm has confirmed.
     pub stores: Vec<Store>,
     pub(super) seen: BTreeSet<u64>,
