@@ -1,7 +1,8 @@
 //! Prints the table of the multi-device simulator:
 //! `cargo run --profile native -p zwiebel-testkit --example zr1_table [histories] [messages] [words of a row's name]`.
-//! Fails if a row other than "none detected" lost an unacknowledged message. With a row's name, each history that was not
-//! peaceful is named with its seed.
+//! Fails if anything was shown twice, if sessions were still reset or not agreed on in the end, or if a message was lost or is
+//! missing on a device in a row other than "none detected". With a row's name, each history that was not peaceful is named with
+//! its seed.
 #![allow(clippy::print_stdout, reason = "a report")]
 
 use std::process::ExitCode;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
             "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {}/{} |",
             t.faults, t.messages, t.lost, t.missing, t.vanished, t.twice, t.resets, t.late_resets, t.agreeing, t.pairs
         );
-        failed |= t.lost > 0 && !faults.blind;
+        failed |= t.twice + t.late_resets > 0 || t.agreeing != t.pairs || (t.lost + t.missing > 0 && !faults.blind);
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

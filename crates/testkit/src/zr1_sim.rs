@@ -55,8 +55,9 @@ pub struct Tally {
     pub vanished: u64,
     /// Shown twice on one device.
     pub twice: u64,
-    /// Sessions that replaced one that did not serve, while faults happened, and in the last three days.
+    /// Sessions that replaced one that did not serve, until everything has settled.
     pub resets: u64,
+    /// The same in the last three days, in which every device writes twice: there should be none.
     pub late_resets: u64,
     /// Pairs of devices that use the same session at the end, and all pairs that use one.
     pub agreeing: u64,

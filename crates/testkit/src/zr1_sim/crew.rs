@@ -51,7 +51,7 @@ pub struct Device {
     pub away: bool,
     pub(super) snapshots: Vec<(u64, Disk)>,
     pub(super) skew_ms: i64,
-    /// It was put back or is a restored one: it need not have what came before.
+    /// When it was added or restored: it need not have what came before.
     pub(super) since_ms: u64,
     pub(super) resets: u64,
     /// The person looks through the list once this one is in it, and takes out what is gone.
@@ -68,7 +68,7 @@ pub(super) struct Written {
     pub(super) acked: bool,
     /// The sender was erased or put back before anybody acknowledged it.
     pub(super) forgotten: bool,
-    /// The sender was erased or put back before these devices had it.
+    /// The sender was erased or put back before these devices had it, or these were put back after it.
     pub(super) given_up_on: Vec<usize>,
 }
 
@@ -221,8 +221,13 @@ impl Sim {
 
     /// Puts a device back to an earlier state of its disk.
     pub fn put_back(&mut self, device: usize, disk: Disk, of_ms: u64) {
-        self.devices[device].disk = disk;
-        self.devices[device].since_ms = self.now_ms;
+        // What it had after that went with its history; everything else is owed to it as before.
+        let had = std::mem::replace(&mut self.devices[device].disk, disk).history;
+        for written in self.written.iter_mut().filter(|written| written.to == self.devices[device].account) {
+            if had.contains(&(self.ids[written.from], written.id)) {
+                written.given_up_on.push(device);
+            }
+        }
         self.lose_outbox(device, of_ms);
         self.restart(device);
     }

@@ -36,6 +36,12 @@ impl Sim {
         }
         self.pass(40, HOUR_MS);
         self.pass(80, 6 * HOUR_MS);
+        if self.faults.blind {
+            // What nobody noticed comes to light with the first message of each pair, weeks later if they had nothing to say.
+            // Blobs that no session opens prove nothing (6.6), so it is the sender's 24 hours that then make a new session.
+            self.write_all_round();
+            self.pass(36, 2 * HOUR_MS);
+        }
         let before = self.resets();
         self.write_all_round();
         self.pass(36, 2 * HOUR_MS);
