@@ -90,7 +90,5 @@ fn everything_at_once() {
 
 #[test]
 fn noticed_rollbacks_lose_nothing_unacknowledged() {
-    let (_, tally) = row("rollbacks, all detected", 112);
-    assert_eq!((tally.lost, tally.twice, tally.late_resets, tally.agreeing), (0, 0, 0, tally.pairs), "{tally:?}");
-    assert!(tally.faults > 0, "{tally:?}");
+    assert!(peaceful("rollbacks, all detected", 112).faults > 0);
 }

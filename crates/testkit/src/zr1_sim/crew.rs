@@ -55,7 +55,7 @@ pub struct Device {
     pub(super) since_ms: u64,
     pub(super) resets: u64,
     /// The person looks through the list once this one is in it, and takes out what is gone.
-    cleans: bool,
+    pub(super) cleans: bool,
 }
 
 /// A message somebody wrote.
@@ -300,6 +300,7 @@ impl Sim {
         }
         self.devices[device].events.extend(step.events);
         for (to, id) in plain {
+            self.written.iter_mut().filter(|written| written.id == id).for_each(|written| written.acked = true);
             for device in self.devices.iter_mut().filter(|device| self.ids[device.account] == to) {
                 device.disk.history.push((own, id));
             }

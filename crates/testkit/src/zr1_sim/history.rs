@@ -35,6 +35,10 @@ impl Sim {
             device.skew_ms = device.skew_ms.clamp(-self.faults.skew_ms, self.faults.skew_ms);
         }
         self.pass(40, HOUR_MS);
+        // A device can have been erased before its list was seen: the person finds it there only now.
+        for device in &mut self.devices {
+            device.cleans = true;
+        }
         self.pass(80, 6 * HOUR_MS);
         if self.faults.blind {
             // What nobody noticed comes to light with the first message of each pair, weeks later if they had nothing to say.
