@@ -24,13 +24,16 @@ pub struct Removal {
     pub made: i64,
 }
 
-/// Keeps a call until then; false if it is here already. Of an account with too many the oldest go.
+/// Keeps a call until then; false if it is here already, made then or later: the same bytes may be said again, and then take away
+/// what came between. Of an account with too many the oldest go.
 pub fn note(db: &Connection, digest: &[u8; 32], removal: &Removal, until: i64) -> rusqlite::Result<bool> {
     let Removal { account, method, params: body, made } = removal;
     let new = db
         .prepare_cached(
-            "INSERT OR IGNORE INTO removals (digest, type, pubkey, method, params, made, until)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO removals (digest, type, pubkey, method, params, made, until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (digest) DO UPDATE SET made = excluded.made, until = excluded.until
+             WHERE excluded.made > made",
         )?
         .execute(params![digest, account.prefix, account.key, method, body, made, until])?
         > 0;
