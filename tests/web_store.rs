@@ -117,7 +117,7 @@ async fn the_same_key_in_two_tables_is_two_rows() {
     store.close();
     let found = rows("t-tables").await;
     assert_eq!(found.len(), Table::ALL.len());
-    assert!(found.iter().all(|row| row.value == row.table.name().as_bytes()));
+    assert!(found.iter().all(|row| row.value.as_slice() == row.table.name().as_bytes()));
 }
 
 #[wasm_bindgen_test]
