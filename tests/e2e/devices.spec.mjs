@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { lookInAllSizes } from './lib/looks.mjs';
 import { SECOND, eventually } from './lib/wait.mjs';
 import { scene, world } from './lib/world.mjs';
-import { acquaint, twoDevices } from './pages/person.mjs';
+import { beforeSecondDevice, twoDevices } from './pages/person.mjs';
 
 const it = world();
 const MINUTE = 60 * SECOND;
@@ -40,12 +40,8 @@ async function remove(person, line, sheet, left) {
   await eventually(`${left} left`, async () => (await sheet.getByTestId('device').count()) === left);
 }
 
-scene(it, test, 'a device that the words added is told on the one that was there, which can remove it', async ({ person, people }) => {
-  const [one, bob] = await people('Alice', 'Bob');
-  await acquaint(one, bob);
-  await one.go('#/');
-  await one.synchronised();
-  const two = await person('Alice-2');
+scene(it, test, 'a device that the words added is told on the one that was there, which can remove it', async (world) => {
+  const [one, two] = await beforeSecondDevice(world);
   await two.restore(await one.readPhrase());
 
   await bar(one).getByText('A device was added to your account. Is it yours?').waitFor({ timeout: 2 * MINUTE });

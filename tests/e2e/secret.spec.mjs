@@ -8,7 +8,7 @@ import { lookInAllSizes } from './lib/looks.mjs';
 import { setTrap } from './lib/trap.mjs';
 import { SECOND, eventually, stays } from './lib/wait.mjs';
 import { scene, world } from './lib/world.mjs';
-import { FRIENDS_SAID, acquaint, keptFriends, twoDevices } from './pages/person.mjs';
+import { FRIENDS_SAID, acquaint, beforeSecondDevice, keptFriends, twoDevices } from './pages/person.mjs';
 
 const it = world({ tap: true });
 const MINUTE = 60 * SECOND;
@@ -74,12 +74,8 @@ scene(it, test, 'a second device is confirmed by its pictures, and both receive'
   for (const chat of [first, second, theirs]) assert.equal(await chat.countOf('To both of you'), 1);
 }, 240_000);
 
-scene(it, test, 'a device is linked by its code, without words and without a question', async ({ person, people }) => {
-  const [one, bob] = await people('Alice', 'Bob');
-  await acquaint(one, bob);
-  await one.go('#/');
-  await one.synchronised();
-  const two = await person('Alice-2');
+scene(it, test, 'a device is linked by its code, without words and without a question', async (world) => {
+  const [one, two, bob] = await beforeSecondDevice(world);
   const code = await two.linkCode();
   await one.openDevices();
   await one.button('Add a device').click();

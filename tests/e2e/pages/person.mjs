@@ -277,13 +277,18 @@ export async function acquaint(first, second, hello = `Hello from ${first.name}`
   return [mine, theirs];
 }
 
-// Alice with two devices, both confirmed, and Bob, who knows her.
-export async function twoDevices({ person, people }) {
+// Alice, whose account data is stored, a fresh browser for her second device, and Bob, who knows her.
+export async function beforeSecondDevice({ person, people }) {
   const [one, bob] = await people('Alice', 'Bob');
   await acquaint(one, bob);
   await one.go('#/');
   await one.synchronised();
-  const two = await person('Alice-2');
+  return [one, await person('Alice-2'), bob];
+}
+
+// Alice with two devices, both confirmed, and Bob, who knows her.
+export async function twoDevices(world) {
+  const [one, two, bob] = await beforeSecondDevice(world);
   await two.restore(await one.readPhrase());
   await two.row(bob.id).waitFor();
   await one.confirmDevice(two);
