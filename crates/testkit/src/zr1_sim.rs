@@ -51,7 +51,7 @@ pub struct Tally {
     pub lost: u64,
     /// Missing on one device that was there all the time, although another has them.
     pub missing: u64,
-    /// Acknowledged, then gone with the history of a device that was put back.
+    /// Acknowledged, then gone with the history of a device that was erased or put back.
     pub vanished: u64,
     /// Shown twice on one device.
     pub twice: u64,

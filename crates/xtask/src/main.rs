@@ -25,6 +25,9 @@ cargo xtask <command>
   run [--dev] [-- ARGS]   build the app, start a whole network on this machine, print one address
                           (ARGS go to `zwiebel local`; --dev builds the app quickly and large)
   test                    everything that must be green, from formatting to end-to-end tests in Chromium
+  t [ARGS]                the native tests only (`cargo t`); ARGS go to nextest
+  wt [ARGS]               the tests in Chromium only (`cargo wt`), of the browser app unless ARGS name packages (-p);
+                          ARGS go to `cargo test`
   lint                    the quick part of it: formatting, clippy, import table, dependencies
   e2e [FILTER]            end-to-end tests only: spec files or test names that contain FILTER
   bench                   sizes and speed
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "run" => run::run(&rest),
         "test" => test::test(),
+        "t" => test::native(&rest),
+        "wt" => test::browser(&rest),
         "lint" => lint::lint(),
         "e2e" => e2e::e2e(rest.first().map(String::as_str)),
         "bench" => bench::bench(),

@@ -56,9 +56,33 @@ pub(crate) fn test() -> Result<bool> {
     Ok(report.finish())
 }
 
-fn native_tests() -> Result<Counts> {
+/// `cargo t`: the native tests, as nextest shows them.
+pub(crate) fn native(args: &[String]) -> Result<bool> {
+    let mut nextest = nextest_run()?;
+    nextest.args(args);
+    process::show(nextest).map(|()| true)
+}
+
+/// `cargo wt`: tests in Chromium, as Cargo shows them.
+pub(crate) fn browser(args: &[String]) -> Result<bool> {
+    let mut test = wasm_test()?;
+    if !args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package")) {
+        test.args(["-p", "zwiebel"]);
+    }
+    test.args(args);
+    process::show(test).map(|()| true)
+}
+
+/// Every crate but the browser app.
+fn nextest_run() -> Result<Command> {
     let mut nextest = tools::nextest()?;
-    nextest.args(["run", "--locked", "--no-fail-fast"]).args(NATIVE);
+    nextest.args(["run", "--locked"]).args(NATIVE);
+    Ok(nextest)
+}
+
+fn native_tests() -> Result<Counts> {
+    let mut nextest = nextest_run()?;
+    nextest.arg("--no-fail-fast");
     if std::env::var_os("CI").is_some() {
         nextest.args(["--profile", "ci"]);
     }
@@ -109,6 +133,7 @@ pub(crate) fn browser_bench() -> Result<()> {
 
 /// `cargo test` for wasm32 in headless Chromium.
 fn wasm_test() -> Result<Command> {
+    system::ensure_wasm_target()?;
     let browser = system::ensure_browser()?;
     let folder = app::target_dir().join("webdriver");
     write_webdriver_settings(&folder, &browser)?;
@@ -127,7 +152,7 @@ fn write_runner(folder: &Path) -> Result<String> {
     Ok(format!("sh {}", script.display()))
 }
 
-/// What chromedriver is told; `webdriver.json` in the root is the same for tests run by hand.
+/// What chromedriver is told.
 fn write_webdriver_settings(folder: &Path, browser: &system::Browser) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let settings = serde_json::json!({ "goog:chromeOptions": {
