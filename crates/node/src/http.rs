@@ -1,6 +1,8 @@
 //! The HTTP surface of a node (service-nodes 2): thin handlers over [`crate::rpc`], [`crate::onion`] and [`crate::peer`].
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use axum::Extension;
 use axum::Router;
 use axum::body::Body;
 use axum::body::Bytes;
+use axum::body::HttpBody;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -19,14 +22,18 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
 use axum::routing::post;
+use hyper::body::Frame;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::limits;
 use crate::metrics;
 use crate::node::Node;
 use crate::onion;
+use crate::peer;
 use crate::peer::PeerAnswer;
 use crate::rate_limit::RateLimit;
+use crate::registry::NodeList;
 use crate::registry::VERSION;
 use crate::replication;
 use crate::rpc;
@@ -64,14 +71,43 @@ pub(crate) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> 
 
 async fn read_within(patience: Duration, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Answer> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let too_large = || Answer::error(413, "Request body too large");
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
         return Err(too_large());
     }
-    match tokio::time::timeout(patience, axum::body::to_bytes(body, limit)).await {
+    match timeout(patience, axum::body::to_bytes(body, limit)).await {
         Ok(read) => read.map_err(|_| too_large()),
-        Err(_) => Err(Answer::error(408, "Request body too slow")),
+        Err(_) => Err(too_slow()),
     }
+}
+
+/// The body of another node's request. Of one that names no listed node no more is read than shows that.
+async fn read_from_node(list: &NodeList, mut body: Body) -> Result<Vec<u8>, Answer> {
+    let mut read = Vec::new();
+    let mut listed = false;
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Ok(Ok(data)) = frame.map(Frame::into_data) else { break };
+        if read.len().saturating_add(data.len()) > limits::PEER_BODY {
+            return Err(too_large());
+        }
+        read.extend_from_slice(&data);
+        if !listed && let Some(sender) = peer::sender(&read) {
+            list.find(&sender).ok_or_else(refused)?;
+            listed = true;
+        }
+    }
+    Ok(read)
+}
+
+fn too_large() -> Answer {
+    Answer::error(413, "Request body too large")
+}
+
+fn too_slow() -> Answer {
+    Answer::error(408, "Request body too slow")
+}
+
+fn refused() -> Answer {
+    Answer::error(403, "refused")
 }
 
 /// The body of a client's request, unless its address asks too often.
@@ -98,7 +134,7 @@ async fn storage_rpc(
         return Err(Answer::error(410, "long polling is no longer supported"));
     }
     let body = admit(&node, &node.clients, ip, &headers, body).await?;
-    Ok(rpc::answer(&node, &body).await)
+    Ok(rpc::answer(&node, body).await)
 }
 
 fn limited(node: &Node) -> Answer {
@@ -113,7 +149,7 @@ async fn onion_req(
     body: Body,
 ) -> Response {
     let answer = match admit(&node, &node.packets, ip, &headers, body).await {
-        Ok(body) => onion::from_client(&node, &body).await,
+        Ok(body) => onion::from_client(&node, body).await,
         Err(answer) => answer,
     };
     let mut response = answer.into_response();
@@ -162,17 +198,27 @@ async fn get_stats() -> Answer {
     Answer::ok(json!({ "version": format!("{major}.{minor}.{patch}") }))
 }
 
-/// Requests of other nodes. Whoever is not on the list learns nothing.
-async fn from_node(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Result<Answer, Answer> {
-    let body = read_body(&headers, body, limits::PEER_BODY).await?;
+/// Requests of other nodes. Whoever is not on the list learns nothing, and is not read to the end.
+async fn from_node(
+    State(node): State<Arc<Node>>,
+    ip: Option<Extension<ClientIp>>,
+    body: Body,
+) -> Result<Answer, Answer> {
     let list = node.registry.list();
-    let opened = node.transport.open(&node.clock, &list, &body);
-    let request = opened.ok_or_else(|| Answer::error(403, "refused"))?;
+    if ip.is_some_and(|Extension(ClientIp(ip))| list.iter().all(|node| ip != node.ip) && !node.packets.allows(ip)) {
+        return Err(limited(&node));
+    }
+    let read = timeout(limits::BODY_TIMEOUT, read_from_node(&list, body)).await;
+    let packet = read.map_err(|_| too_slow())??;
+    let opened = node.transport.open(&node.clock, &list, &packet);
+    drop(packet);
+    let mut request = opened.ok_or_else(refused)?;
+    let body = std::mem::take(&mut request.body);
     let answer = match request.method.as_str() {
         "onion_request" if !node.hops.allows_node(request.from) => limited(&node),
-        "onion_request" => onion::from_hop(&node, &request.body).await,
-        "storage_cc" => replication::from_member(&node, request.from, &request.header, &request.body).await,
-        method => sync::answer(&node, request.from, method, &request.body).await,
+        "onion_request" => onion::from_hop(&node, body).await,
+        "storage_cc" => replication::from_member(&node, request.from, &request.header, &body).await,
+        method => sync::answer(&node, request.from, method, &body).await,
     };
     let status = answer.status;
     let answer = PeerAnswer { status, body: answer.into_bytes().0 };
@@ -190,12 +236,9 @@ async fn not_found(request: Request) -> Answer {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::convert::Infallible;
-    use std::pin::Pin;
     use std::task::Context;
     use std::task::Poll;
 
-    use axum::body::HttpBody;
-    use hyper::body::Frame;
     use serde_json::Map;
     use tokio::net::TcpListener;
 
@@ -207,19 +250,18 @@ mod tests {
     use crate::peer::Transport;
     use crate::rate_limit::Rate;
     use crate::registry::ListedNode;
-    use crate::registry::NodeList;
     use crate::registry::Registry;
     use crate::tls;
 
-    /// A body that never comes.
-    struct Silent;
+    /// A body that begins, and never goes on.
+    struct Begun(Option<Bytes>);
 
-    impl HttpBody for Silent {
+    impl HttpBody for Begun {
         type Data = Bytes;
         type Error = Infallible;
 
-        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Pending
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            self.0.take().map_or(Poll::Pending, |begin| Poll::Ready(Some(Ok(Frame::data(begin)))))
         }
     }
 
@@ -227,14 +269,29 @@ mod tests {
     async fn a_body_that_does_not_come_is_given_up_and_one_that_is_too_large_is_not_read() {
         let headers = HeaderMap::new();
         let patience = Duration::from_millis(20);
-        let slow = read_within(patience, &headers, Body::new(Silent), 9).await;
+        let slow = read_within(patience, &headers, Body::new(Begun(None)), 9).await;
         assert_eq!(slow.unwrap_err().status, 408);
         let patience = Duration::from_secs(20);
         let (fits, not) = (Body::from("nine long"), Body::from("ten longer"));
         assert!(read_within(patience, &headers, fits, 9).await.is_ok());
         assert_eq!(read_within(patience, &headers, not, 9).await.unwrap_err().status, 413);
         let announced = HeaderMap::from_iter([(header::CONTENT_LENGTH, HeaderValue::from(10))]);
-        assert_eq!(read_within(patience, &announced, Body::new(Silent), 9).await.unwrap_err().status, 413);
+        assert_eq!(read_within(patience, &announced, Body::new(Begun(None)), 9).await.unwrap_err().status, 413);
+    }
+
+    #[tokio::test]
+    async fn who_is_not_listed_is_not_read_to_the_end() {
+        let (known, stranger) = (Keys::from_seed([1; 32]), Keys::from_seed([2; 32]));
+        let listed = ListedNode::new(known.ed25519_public, known.x25519_public, [127, 0, 0, 1].into(), 1, None);
+        let list = NodeList::new([listed]);
+        let begin = |keys: &Keys| Some(Bytes::from([&[1], keys.ed25519_public.0.as_slice()].concat()));
+        let refused = read_from_node(&list, Body::new(Begun(begin(&stranger)))).await;
+        assert_eq!(refused.unwrap_err().status, 403);
+        let patience = Duration::from_millis(20);
+        let goes_on = timeout(patience, read_from_node(&list, Body::new(Begun(begin(&known))))).await;
+        assert!(goes_on.is_err(), "there is more to come of a listed one");
+        let long = Body::from([begin(&known).unwrap().to_vec(), vec![0; limits::PEER_BODY]].concat());
+        assert_eq!(read_from_node(&list, long).await.unwrap_err().status, 413);
     }
 
     #[tokio::test]

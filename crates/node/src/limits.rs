@@ -18,6 +18,8 @@ pub const RETRIEVE: i64 = 7_800_000;
 pub const BATCH: usize = 20;
 /// Requests of clients that one node works on at a time.
 pub const AT_WORK: usize = 128;
+/// Values in one request, about: small ones take far more memory than bytes on the wire.
+pub const VALUES: usize = 50_000;
 /// Message hashes in one request.
 pub const HASHES: usize = 10_000;
 

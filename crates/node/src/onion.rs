@@ -33,16 +33,20 @@ pub enum Arrival {
 }
 
 /// A packet as the guard gets it.
-pub async fn from_client(node: &Arc<Node>, body: &[u8]) -> Answer {
-    match outer(body) {
+pub async fn from_client(node: &Arc<Node>, body: impl AsRef<[u8]> + Send) -> Answer {
+    let read = outer(body.as_ref());
+    drop(body);
+    match read {
         Ok(packet) => handle(node, packet, Arrival::Guard).await,
         Err(error) => Answer::error(400, format!("Error parsing onion request: {error}")),
     }
 }
 
 /// A packet as another node passes it on.
-pub async fn from_hop(node: &Arc<Node>, body: &[u8]) -> Answer {
-    match OuterPacket::decode_hop(body) {
+pub async fn from_hop(node: &Arc<Node>, body: impl AsRef<[u8]> + Send) -> Answer {
+    let read = OuterPacket::decode_hop(body.as_ref());
+    drop(body);
+    match read {
         Ok(packet) if packet.is_too_far() => Answer::error(400, "onion request max path length exceeded"),
         Ok(packet) => handle(node, packet, Arrival::Hop).await,
         Err(error) => Answer::error(400, format!("Invalid internal onion request: {error}")),
@@ -54,13 +58,14 @@ async fn handle(node: &Arc<Node>, packet: OuterPacket, arrival: Arrival) -> Answ
     #[cfg(feature = "tap")]
     crate::tap::node(&node.ed25519(), arrival, &packet, peeled.as_ref().ok().map(|(layer, _)| layer));
     let _ = arrival;
+    let hop_no = packet.hop_no.saturating_add(1);
+    drop(packet);
     match peeled {
         Ok((Layer::Final { request, json, base64 }, key)) => {
-            let answer = rpc::answer(node, &request).await;
+            let answer = rpc::answer(node, request).await;
             sealed(&key, answer, json, base64)
         }
         Ok((Layer::Next { destination, blob, ephemeral, cipher }, _)) => {
-            let hop_no = packet.hop_no.saturating_add(1);
             pass_on(node, &destination, &OuterPacket { blob, ephemeral, cipher, hop_no }).await
         }
         Ok((Layer::Server(request), key)) => match node.relay.post(&request).await {

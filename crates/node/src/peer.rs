@@ -178,6 +178,12 @@ impl Transport {
     }
 }
 
+/// Who a packet says it is from, once so much of it is there. Proves nothing.
+#[must_use]
+pub(crate) fn sender(packet: &[u8]) -> Option<Ed25519Public> {
+    packet.get(1..)?.first_chunk().copied().map(Ed25519Public)
+}
+
 /// 24 random bytes do not repeat.
 fn fresh_nonce() -> [u8; 24] {
     let mut nonce = [0_u8; 24];

@@ -20,6 +20,7 @@ use crate::peer::PeerError;
 use crate::registry::ListedNode;
 use crate::rpc;
 use crate::rpc::Answer;
+use crate::rpc::call::COPIED;
 use crate::rpc::call::Call;
 use crate::rpc::call::Format;
 use crate::rpc::run::Origin;
@@ -121,21 +122,11 @@ pub async fn from_member(node: &Arc<Node>, from: Ed25519Public, header: &Map<Str
 
 /// Runs a client's call that came by way of another node. It is checked like any other.
 pub(crate) async fn run_copy(node: &Arc<Node>, method: &str, params: &[u8], origin: Origin) -> Answer {
-    const FORWARDED: [&str; 8] = [
-        "delete",
-        "delete_all",
-        "delete_before",
-        "expire",
-        "expire_all",
-        "revoke_subaccount",
-        "store",
-        "unrevoke_subaccount",
-    ];
-    let Ok(Value::Object(params)) = serde_json::from_slice(params) else { return Answer::error(400, "invalid json") };
-    if !FORWARDED.contains(&method) {
+    let Some(Value::Object(params)) = rpc::parse::json(params) else { return Answer::error(400, "invalid json") };
+    if !COPIED.contains(&method) {
         return Answer::error(400, format!("no method {method}"));
     }
-    let request = match rpc::parse::request(method, &params, Format::Json) {
+    let request = match rpc::parse::request(method, params, Format::Json) {
         Ok(request) => request,
         Err(answer) => return answer,
     };

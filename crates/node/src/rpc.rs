@@ -18,18 +18,23 @@ pub mod write;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::SemaphorePermit;
 
 use self::call::Format;
 use self::call::Request;
 use crate::node::Node;
 
 /// Answers a client's request in the format it came in, or says that there is too much to do.
-pub async fn answer(node: &Arc<Node>, body: &[u8]) -> Answer {
-    let answer = match parse::body(body) {
-        Ok(request) => at_work(node, request).await,
+pub async fn answer(node: &Arc<Node>, body: impl AsRef<[u8]> + Send) -> Answer {
+    let Ok(slot) = node.slots.try_acquire() else { return Answer::error(503, "Server busy, try again later") };
+    let (format, read) = (parse::format_of(body.as_ref()), parse::body(body.as_ref()));
+    // A retrieve may wait: its bytes are not kept meanwhile.
+    drop(body);
+    let answer = match read {
+        Ok(request) => at_work(node, request, slot).await,
         Err(answer) => answer,
     };
-    match (parse::format_of(body), answer) {
+    match (format, answer) {
         (Format::Bencode, Answer { status, body: Body::Json(body) }) => {
             Answer { status, body: Body::Bytes(bencoded::answer(body)) }
         }
@@ -37,8 +42,7 @@ pub async fn answer(node: &Arc<Node>, body: &[u8]) -> Answer {
     }
 }
 
-async fn at_work(node: &Arc<Node>, request: Request) -> Answer {
-    let Ok(slot) = node.slots.try_acquire() else { return Answer::error(503, "Server busy, try again later") };
+async fn at_work(node: &Arc<Node>, request: Request, slot: SemaphorePermit<'_>) -> Answer {
     if wait::may_wait(&request) {
         wait::answer(node, request, slot).await
     } else {

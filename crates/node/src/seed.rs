@@ -30,6 +30,7 @@ use crate::rate_limit::Rate;
 use crate::rate_limit::RateLimit;
 use crate::registry::Registry;
 use crate::rpc::Answer;
+use crate::rpc::parse;
 use crate::serve::ClientIp;
 
 /// Largest request of the JSON-RPC.
@@ -100,7 +101,7 @@ async fn json_rpc(State(seed): State<Arc<Seed>>, caller: Caller, headers: Header
     let error = |id: &Value, code: i32, text: &str| {
         Json(json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": text } })).into_response()
     };
-    let Ok(request) = serde_json::from_slice::<Value>(&body) else {
+    let Some(request) = parse::json(&body) else {
         return error(&Value::Null, -32700, "Parse error");
     };
     let id = request.get("id").cloned().unwrap_or(json!("0"));

@@ -8,11 +8,12 @@ use zwiebel_proto::bencode::Dict;
 
 use crate::encoding;
 use crate::encoding::base64;
+use crate::limits;
 
-/// The JSON form of a bencoded request; none if it is not canonical bencode.
+/// The JSON form of a bencoded request; none if it is not canonical bencode, or of more than [`limits::VALUES`].
 #[must_use]
 pub fn request(bytes: &[u8]) -> Option<Value> {
-    Some(value_of("", Bencode::decode(bytes).ok()?))
+    Some(value_of("", Bencode::decode_with_limit(bytes, limits::VALUES).ok()?))
 }
 
 /// Lists pass their own name on to their elements.

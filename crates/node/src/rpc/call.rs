@@ -137,10 +137,23 @@ pub enum Call {
     Unrevoke(TokensCall),
 }
 
-/// A call and the parameters it was read from, which copies to the swarm need.
+/// The calls that members of a swarm pass on to each other.
+pub const COPIED: [&str; 8] = [
+    "delete",
+    "delete_all",
+    "delete_before",
+    "expire",
+    "expire_all",
+    "revoke_subaccount",
+    "store",
+    "unrevoke_subaccount",
+];
+
+/// A call that was read.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: &'static str,
+    /// As they came, for copies to the swarm; empty if the method is none of [`COPIED`].
     pub params: Map<String, Value>,
     pub call: Call,
 }

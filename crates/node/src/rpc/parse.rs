@@ -6,6 +6,7 @@ use zwiebel_proto::storage_rpc::Namespace;
 
 use super::Answer;
 use super::bencoded;
+use super::call::COPIED;
 use super::call::Call;
 use super::call::DeleteCall;
 use super::call::ExpireCall;
@@ -51,24 +52,32 @@ pub fn body(bytes: &[u8]) -> Result<Request, Answer> {
     let format = format_of(bytes);
     let json: Value = match format {
         Format::Bencode => bencoded::request(bytes).ok_or_else(|| Answer::error(400, "invalid bencode"))?,
-        Format::Json => serde_json::from_slice(bytes).map_err(|_| Answer::error(400, "invalid json"))?,
+        Format::Json => json(bytes).ok_or_else(|| Answer::error(400, "invalid json"))?,
     };
-    let Some(method) = json.get("method").and_then(Value::as_str) else {
+    let Value::Object(mut json) = json else { return Err(Answer::error(400, "invalid json: no `method` field")) };
+    let Some(Value::String(method)) = json.remove("method") else {
         return Err(Answer::error(400, "invalid json: no `method` field"));
     };
-    let Some(params) = json.get("params").and_then(Value::as_object) else {
+    let Some(Value::Object(params)) = json.remove("params") else {
         return Err(Answer::error(400, "invalid json: no `params` field"));
     };
-    request(method, params, format)
+    request(&method, params, format)
+}
+
+/// JSON from outside; none if it is malformed or of more than [`limits::VALUES`], which are counted before they are made.
+#[must_use]
+pub fn json(bytes: &[u8]) -> Option<Value> {
+    let values = bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    if values > limits::VALUES { None } else { serde_json::from_slice(bytes).ok() }
 }
 
 /// Reads one call.
 ///
 /// # Errors
 /// The answer to send instead.
-pub fn request(method: &str, params: &Map<String, Value>, format: Format) -> Result<Request, Answer> {
+pub fn request(method: &str, params: Map<String, Value>, format: Format) -> Result<Request, Answer> {
     let Some(name) = known(method) else { return Err(Answer::error(400, format!("no method {method}"))) };
-    read(name, Params::new(params, format), params, Nesting::Top)
+    read(name, params, format, Nesting::Top)
         .map_err(|invalid| Answer::error(400, format!("invalid request: {}", invalid.0)))
 }
 
@@ -100,14 +109,25 @@ fn known(method: &str) -> Option<&'static str> {
 
 fn read(
     method: &'static str,
-    params: Params<'_>,
-    map: &Map<String, Value>,
+    mut params: Map<String, Value>,
+    format: Format,
     nesting: Nesting,
 ) -> Result<Request, Invalid> {
-    Ok(Request { method, params: map.clone(), call: call(method, params, nesting)? })
+    let call = match method {
+        "batch" | "ifelse" | "sequence" if nesting == Nesting::InBatch => {
+            return Err(Invalid(format!("{method} may not be inside a batch")));
+        }
+        "batch" => Call::Batch(entries(&mut params, format)?),
+        "sequence" => Call::Sequence(entries(&mut params, format)?),
+        "ifelse" => Call::IfElse(if_else(&mut params, format)?),
+        _ => call(method, Params::new(&params, format))?,
+    };
+    let params = if COPIED.contains(&method) { params } else { Map::new() };
+    Ok(Request { method, params, call })
 }
 
-fn call(method: &str, params: Params<'_>, nesting: Nesting) -> Result<Call, Invalid> {
+/// A call that holds no others.
+fn call(method: &str, params: Params<'_>) -> Result<Call, Invalid> {
     Ok(match method {
         "store" => Call::Store(store(params)?),
         "retrieve" => Call::Retrieve(retrieve(params)?),
@@ -124,34 +144,51 @@ fn call(method: &str, params: Params<'_>, nesting: Nesting) -> Result<Call, Inva
         "revoke_subaccount" => Call::Revoke(tokens_call(params, Some("revoke"))?),
         "unrevoke_subaccount" => Call::Unrevoke(tokens_call(params, Some("unrevoke"))?),
         "revoked_subaccounts" => Call::Revoked(tokens_call(params, None)?),
-        "batch" if nesting == Nesting::Top => Call::Batch(entries(params)?),
-        "sequence" if nesting == Nesting::Top => Call::Sequence(entries(params)?),
-        "ifelse" if nesting == Nesting::Top => Call::IfElse(if_else(params)?),
-        other => return Err(Invalid(format!("{other} may not be inside a batch"))),
+        other => return Err(Invalid(format!("no method {other}"))),
     })
 }
 
 /// A call inside another one.
-fn inner(entry: &Value, format: Format, nesting: Nesting) -> Result<Request, Invalid> {
-    let method = entry.get("method").and_then(Value::as_str).ok_or_else(|| missing("method"))?;
-    let params = entry.get("params").and_then(Value::as_object).ok_or_else(|| missing("params"))?;
-    let name = known(method).ok_or_else(|| Invalid(format!("Invalid batch subrequest: no method {method}")))?;
-    read(name, Params::new(params, format), params, nesting)
+fn inner(mut entry: Value, format: Format, nesting: Nesting) -> Result<Request, Invalid> {
+    let mut field = |name| entry.as_object_mut().and_then(|entry| entry.remove(name));
+    let Some(Value::String(method)) = field("method") else { return Err(missing("method")) };
+    let Some(Value::Object(params)) = field("params") else { return Err(missing("params")) };
+    let name = known(&method).ok_or_else(|| Invalid(format!("Invalid batch subrequest: no method {method}")))?;
+    read(name, params, format, nesting)
 }
 
-fn entries(params: Params<'_>) -> Result<Vec<Request>, Invalid> {
-    let list = params.value("requests").ok_or_else(|| missing("requests"))?;
-    let list = list.as_array().ok_or_else(|| wrong("requests"))?;
+fn entries(params: &mut Map<String, Value>, format: Format) -> Result<Vec<Request>, Invalid> {
+    let list = params.remove("requests").filter(|list| !list.is_null()).ok_or_else(|| missing("requests"))?;
+    let Value::Array(list) = list else { return Err(wrong("requests")) };
     if list.is_empty() || list.len() > limits::BATCH {
         return Err(Invalid(format!("Invalid batch request: expected 1 to {} requests", limits::BATCH)));
     }
-    list.iter().map(|entry| inner(entry, params.format(), Nesting::InBatch)).collect()
+    let read = list.into_iter().map(|entry| inner(entry, format, Nesting::InBatch)).collect::<Result<Vec<_>, _>>();
+    let mut entries = read?;
+    share(&mut entries);
+    Ok(entries)
 }
 
-fn if_else(params: Params<'_>) -> Result<IfElse, Invalid> {
-    let conditions = conditions(params)?;
-    let branch = |name| -> Result<Option<Box<Request>>, Invalid> {
-        params.value(name).map(|entry| inner(entry, params.format(), Nesting::Top).map(Box::new)).transpose()
+/// The retrieves of a batch together may give what one may. If they ask for more, each gets its part.
+fn share(entries: &mut [Request]) {
+    let mut sizes: Vec<&mut i64> = entries
+        .iter_mut()
+        .filter_map(|entry| match &mut entry.call {
+            Call::Retrieve(call) => Some(&mut call.max_size),
+            _ => None,
+        })
+        .collect();
+    let asked: i64 = sizes.iter().map(|size| **size).sum();
+    if asked > limits::RETRIEVE {
+        sizes.iter_mut().for_each(|size| **size = size.saturating_mul(limits::RETRIEVE) / asked);
+    }
+}
+
+fn if_else(params: &mut Map<String, Value>, format: Format) -> Result<IfElse, Invalid> {
+    let conditions = conditions(Params::new(params, format))?;
+    let mut branch = |name| -> Result<Option<Box<Request>>, Invalid> {
+        let entry = params.remove(name).filter(|entry| !entry.is_null());
+        entry.map(|entry| inner(entry, format, Nesting::Top).map(Box::new)).transpose()
     };
     let (then, otherwise) = (branch("then")?, branch("else")?);
     if then.is_none() && otherwise.is_none() {
@@ -309,5 +346,46 @@ fn oxend_request(params: Params<'_>) -> Result<Call, Invalid> {
         "get_service_nodes" => Ok(Call::ServiceNodes(params.value("params").cloned().unwrap_or(Value::Null))),
         "ons_resolve" => Ok(Call::ResolveName),
         other => Err(Invalid(format!("Invalid oxend endpoint '{other}'"))),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What the retrieves of a batch may give if they ask for this.
+    fn shares(sizes: &[i64]) -> Vec<i64> {
+        let account = "03".repeat(33);
+        let entry = |size| json!({"method": "retrieve", "params": {"pubkey": account, "max_size": size}});
+        let requests: Vec<Value> = sizes.iter().map(entry).collect();
+        let Value::Object(params) = json!({ "requests": requests }) else { return Vec::new() };
+        let Call::Batch(entries) = request("batch", params, Format::Json).unwrap().call else { return Vec::new() };
+        entries
+            .iter()
+            .filter_map(|entry| if let Call::Retrieve(call) = &entry.call { Some(call.max_size) } else { None })
+            .collect()
+    }
+
+    #[test]
+    fn the_retrieves_of_a_batch_share_what_one_may_give() {
+        let all = limits::RETRIEVE;
+        assert_eq!(shares(&[-2, -8, -8, -8, -8]), [all / 2, all / 8, all / 8, all / 8, all / 8], "as clients ask");
+        assert_eq!(shares(&[0; 5]), [all / 5; 5]);
+        assert_eq!(shares(&[-1; 20]), [all / 20; 20]);
+        assert_eq!(shares(&[-1, -1, -2]), [all * 2 / 5, all * 2 / 5, all / 5]);
+    }
+
+    #[test]
+    fn what_would_become_too_many_values_is_not_read() {
+        let list = |count: usize| format!("[{}0]", "{},".repeat(count)).into_bytes();
+        assert!(json(&list(limits::VALUES / 2 - 1)).is_some());
+        assert!(json(&list(limits::VALUES / 2)).is_none());
+        let body = [br#"{"method":"info","params":{"a":"#.as_slice(), &list(1_000_000), b"}}"].concat();
+        assert_eq!(super::body(&body).unwrap_err(), Answer::error(400, "invalid json"));
+        let bencoded = [b"d6:method4:info6:paramsd1:al".as_slice(), &b"le".repeat(limits::VALUES), b"eee"].concat();
+        assert_eq!(super::body(&bencoded).unwrap_err(), Answer::error(400, "invalid bencode"));
     }
 }

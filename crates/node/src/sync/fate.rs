@@ -23,7 +23,7 @@ impl Verdict {
     /// Reads a call that this node has checked and kept.
     pub(super) fn read(removal: &Removal) -> Option<Self> {
         let params: Map<String, Value> = serde_json::from_str(&removal.params).ok()?;
-        let request = parse::request(&removal.method, &params, Format::Json).ok()?;
+        let request = parse::request(&removal.method, params, Format::Json).ok()?;
         Some(Self { made: removal.made, call: request.call })
     }
 

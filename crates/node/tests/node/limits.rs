@@ -9,7 +9,10 @@ use zwiebel_node::http;
 use zwiebel_node::limits;
 use zwiebel_node::serve::ClientIp;
 use zwiebel_node::store::messages;
+use zwiebel_node::store::messages::Message;
+use zwiebel_proto::storage_rpc::MaxSize;
 use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_proto::storage_rpc::retrieve;
 use zwiebel_proto::storage_rpc::store;
 
 use crate::support::account;
@@ -47,6 +50,35 @@ async fn an_account_keeps_so_much_and_no_more() {
     node.store.run(move |db| messages::delete_until(db, &who, until, i64::MAX)).await.unwrap();
     assert_eq!(kept().await, 0);
     assert_eq!(put(b"second").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_batch_of_retrieves_gives_no_more_than_one() {
+    let folder = TempDir::new().unwrap();
+    let node = lone_node(folder.path());
+    let (who, now) = (account(1), node.clock.now());
+    let owner = owner(&who);
+    node.store
+        .run(move |db| {
+            (0..110_u8).try_for_each(|n| {
+                let (hash, expiry, data) = (format!("{n:043}"), now + 86_400_000, vec![n; 70_000]);
+                let message = Message { hash, namespace: 0, timestamp: now, expiry, stored: now, data };
+                messages::insert(db, &owner, &message).map(drop)
+            })
+        })
+        .await
+        .unwrap();
+    let whole = MaxSize::Share(1);
+    let one = retrieve(&who, Namespace::MESSAGES, None, whole, u64::try_from(now).unwrap());
+    let body = json!({"method": "batch", "params": {"requests": vec![one; 20]}}).to_string();
+    let answer = zwiebel_node::rpc::answer(&node, body.as_bytes()).await.into_json();
+    assert!(answer.to_string().len() < 8_000_000);
+    let results = answer["results"].as_array().unwrap();
+    assert_eq!(results.len(), 20);
+    for result in results {
+        let messages = result["body"]["messages"].as_array().unwrap().len();
+        assert_eq!((&result["code"], messages, &result["body"]["more"]), (&json!(200), 4, &json!(true)));
+    }
 }
 
 #[tokio::test]

@@ -197,3 +197,19 @@ async fn wait_is_gone_when_the_client_at_the_far_end_goes_away() {
     until("the wait is gone", async || node.waits.is_empty()).await;
     net.network.shut_down().await;
 }
+
+#[tokio::test]
+async fn request_that_waits_is_not_kept_as_it_came() {
+    let folder = TempDir::new().unwrap();
+    let node = lone_node(folder.path());
+    let bytes: Arc<[u8]> = waiting(&node, &account(1), 0, None, LONG).to_string().into_bytes().into();
+    let kept = Arc::downgrade(&bytes);
+    let task = tokio::spawn({
+        let node = Arc::clone(&node);
+        async move { answer(&node, bytes).await }
+    });
+    until("the request waits", async || !node.waits.is_empty()).await;
+    assert_eq!(kept.strong_count(), 0);
+    put(&node, &account(1), 0, b"there").await;
+    assert_eq!(task.await.unwrap().status, 200);
+}
