@@ -40,7 +40,11 @@ fn siblings_pass_on_what_a_sender_with_an_old_list_left_out() {
     let id = sim.write_from(0);
     sim.pass(5, MINUTE_MS);
     assert!(sim.has(1, &id) && sim.has(2, &id), "the devices that Alice knows");
-    assert!(sim.has(third, &id), "and the one she does not know");
+    assert!(!sim.has(third, &id), "nobody has vouched for the one she does not know");
+    let unknown = sim.devices[third].manager.device_id().unwrap();
+    sim.act(1, |manager, m| manager.endorse(unknown, m));
+    sim.pass(5, MINUTE_MS);
+    assert!(sim.has(third, &id), "now it has it as well");
     let relayed = sim.devices[third].events.iter().any(
         |event| matches!(event, Event::Message { from, id: of, relayed: true, .. } if *of == id && *from == sim.ids[0]),
     );

@@ -293,21 +293,20 @@ impl Manager {
             }
             return;
         }
-        let unendorsed = vouched == Vouched::Unendorsed;
+        let (endorsed_by, notice) = match vouched {
+            Vouched::Endorsed(by) if self.may_vouch(&(owner, by.0)) => (Some(by.0), Some(Notice::DeviceAdded)),
+            // Who is in doubt can only pass the doubt on: else the words alone would make a second device a trusted one.
+            Vouched::Endorsed(by) => (Some(by.0), Some(Notice::DeviceUnendorsed)),
+            Vouched::Unendorsed => (None, Some(Notice::DeviceUnendorsed)),
+            Vouched::FirstSeen | Vouched::Known => (None, None),
+        };
         self.change_peer(device, |peer| {
             peer.listed_ms = now;
             peer.listed_seq = seq;
-            peer.endorsed_by = match vouched {
-                Vouched::Endorsed(by) => Some(by.0),
-                _ => None,
-            };
-            peer.unendorsed_ms = if unendorsed { now } else { 0 };
+            peer.endorsed_by = endorsed_by;
+            peer.unendorsed_ms = if notice == Some(Notice::DeviceUnendorsed) { now } else { 0 };
         });
-        let notice = match vouched {
-            Vouched::Endorsed(_) => Notice::DeviceAdded,
-            Vouched::Unendorsed => Notice::DeviceUnendorsed,
-            Vouched::FirstSeen | Vouched::Known => return,
-        };
+        let Some(notice) = notice else { return };
         if !this {
             self.tell_change(owner, notice, now);
         }
@@ -334,9 +333,13 @@ impl Manager {
         self.peers.get(device).filter(|peer| peer.unendorsed_ms != 0)?;
         let entry = list.device(&DeviceId(device.1))?;
         let endorser = before?.device(&entry.endorser).filter(|endorser| endorser.public.id() != DeviceId(device.1))?;
-        let doubtful = |peer: &PeerRow| peer.unendorsed_ms != 0 || peer.gone;
-        let trusted = self.peers.get(&(device.0, entry.endorser.0)).is_none_or(|peer| !doubtful(peer));
+        let trusted = self.may_vouch(&(device.0, entry.endorser.0));
         (trusted && entry.is_signed_by(&list.account, &endorser.public)).then_some(Vouched::Endorsed(entry.endorser))
+    }
+
+    /// Whether a device's word for another counts: it was listed here, is not out, and nobody is in doubt about it.
+    fn may_vouch(&self, device: &Device) -> bool {
+        self.peers.get(device).is_some_and(|peer| peer.listed_ms != 0 && peer.unendorsed_ms == 0 && !peer.gone)
     }
 
     /// A device that nobody had vouched for is vouched for now: the warning becomes a line.
@@ -517,12 +520,18 @@ impl Manager {
         let back = if person.row.signer.is_none() { Standing::Unknown } else { Standing::GivenUp };
         if give_up {
             self.set_standing(who, back, now);
-            self.change_person(who, |row| row.verified = false);
+            self.change_person(who, |row| {
+                row.verified = false;
+                // What was named and never found is settled; only who names it again is searched for again.
+                row.hinted_seq = 0;
+                row.searches = 0;
+            });
             self.fall_back(who, now);
         }
     }
 
-    /// What waits for somebody who has no ZR1, or has given it up, goes out as v1. Nothing that was sealed does.
+    /// What waits for somebody who has no ZR1, or has given it up, goes out as v1. Nothing that was sealed for them does; what
+    /// our own other devices have of it already is the same message to them.
     fn fall_back(&mut self, who: AccountId, now: u64) {
         let standing = self.row_of(&who).standing;
         if !matches!(standing, Standing::Unknown | Standing::GivenUp) || !self.knows(&who, now) {
@@ -531,7 +540,7 @@ impl Manager {
         let waiting: Vec<u64> = self
             .out
             .iter()
-            .filter(|(_, row)| row.to == who && row.targets.iter().all(|target| target.containers.is_empty()))
+            .filter(|(_, row)| row.to == who && row.is_unsealed_for(&who))
             .map(|(number, _)| *number)
             .collect();
         for number in waiting {

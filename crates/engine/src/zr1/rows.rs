@@ -385,8 +385,13 @@ impl OutRow {
 
     /// Whether it has waited for somebody's keys for more than a minute.
     pub(crate) fn waits(&self, who: &AccountId, now: u64) -> bool {
-        let nothing = !self.targets.iter().any(|target| target.account == *who && !target.containers.is_empty());
-        self.to == *who && self.is_shown() && nothing && now.saturating_sub(self.created_ms) > super::MINUTE_MS
+        let late = now.saturating_sub(self.created_ms) > super::MINUTE_MS;
+        self.to == *who && self.is_shown() && late && self.is_unsealed_for(who)
+    }
+
+    /// Whether nothing of it was sealed for any device of an account.
+    pub(crate) fn is_unsealed_for(&self, who: &AccountId) -> bool {
+        !self.targets.iter().any(|target| target.account == *who && !target.containers.is_empty())
     }
 
     /// Whether the person sees what becomes of it.

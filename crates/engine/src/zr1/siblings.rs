@@ -10,18 +10,21 @@ use super::targets::target;
 use super::{DAY_MS, Event, HOUR_MS, Manager, Moment};
 
 impl Manager {
-    /// A sender used an old list of ours: the siblings that were not on it get the message from us, once.
+    /// A sender used an old list of ours: the siblings that were not on it get the message from us, once. One that nobody has
+    /// vouched for gets it when somebody does: what was written long ago may only come now.
     pub(super) fn forward(&mut self, from: AccountId, message: &Message, m: &mut Moment<'_>) {
         let (Some(hint), Some(content)) = (&message.yours, &message.session_content) else { return };
         let this = self.device.as_ref().map(|device| device.id);
-        let listed_since = |id: &[u8; 16]| self.peers.get(&(self.own, *id)).map_or(0, |peer| peer.listed_seq);
+        let peer =
+            |id: &[u8; 16]| self.peers.get(&(self.own, *id)).map(|peer| (peer.listed_seq, peer.unendorsed_ms != 0));
         let missed: Vec<Target> = self
             .own_list()
             .into_iter()
             .flat_map(|list| list.active())
             .map(|entry| entry.public.id().0)
-            .filter(|id| Some(*id) != this && listed_since(id) > hint.seq)
-            .map(|id| target((self.own, id), 0))
+            .filter(|id| Some(*id) != this)
+            .filter_map(|id| Some((id, peer(&id).filter(|(listed_since, _)| *listed_since > hint.seq)?.1)))
+            .map(|(id, doubtful)| target((self.own, id), if doubtful { u64::MAX } else { 0 }))
             .collect();
         if missed.is_empty() {
             return;

@@ -39,16 +39,17 @@ impl Manager {
     /// Whether a message goes to this device, and from when on (5.5, 6.5).
     fn admits(&self, row: &OutRow, device: &Device, added_ms: u64, now: u64) -> Option<u64> {
         let (account, id) = device;
-        if *account == self.own {
-            let this = self.device.as_ref().is_some_and(|own| own.id == *id);
-            return (!this && added_ms <= row.created_ms).then_some(0);
-        }
         let peer = self.peers.get(device);
         let listed = peer.map_or(now, |peer| peer.listed_ms);
         let unendorsed = peer.is_some_and(|peer| peer.unendorsed_ms != 0);
+        // Whoever has the words can write any time into a list; when it came is what we saw ourselves.
+        let written_after = if unendorsed { listed <= row.created_ms } else { added_ms <= row.created_ms };
+        if *account == self.own {
+            let this = self.device.as_ref().is_some_and(|own| own.id == *id);
+            return (!this && written_after).then_some(0);
+        }
         let verified = self.row_of(account).verified;
         let acked = row.targets.iter().any(|target| target.account == *account && target.stage == TargetStage::Acked);
-        let written_after = if unendorsed { listed <= row.created_ms } else { added_ms <= row.created_ms };
         if unendorsed && verified {
             return None; // waits for the person's consent
         }

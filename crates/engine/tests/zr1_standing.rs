@@ -1,0 +1,137 @@
+//! What goes to whom, and how: contacts without ZR1 and those that are asked about, devices that nobody vouches for, nodes
+//! that lie about what somebody publishes (forward-secrecy 2.3, 3.1, 3.5, 5.2, 5.5).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+use zwiebel_engine::zr1::{Event, Protection, Published};
+use zwiebel_proto::account::Account;
+use zwiebel_proto::account_id::AccountId;
+use zwiebel_proto::zr1::content::ManifestHint;
+use zwiebel_testkit::zr1_sim::{Faults, Sim};
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+
+const HINT: ManifestHint = ManifestHint { seq: 1, hash: [1; 16] };
+
+/// Somebody who publishes nothing.
+fn plain() -> AccountId {
+    Account::from_seed16([9; 16]).id()
+}
+
+/// What nodes say of somebody who publishes nothing.
+fn nothing() -> Published {
+    Published { nodes: 3, ..Published::default() }
+}
+
+/// Device 0 has them as a contact and writes to them.
+fn write_to_plain(sim: &mut Sim, id: u8) -> [u8; 16] {
+    let id = [id; 16];
+    sim.act(0, |manager, m| {
+        manager.set_contact(plain(), true, false);
+        manager.send(plain(), id, b"hello".to_vec(), m);
+    });
+    id
+}
+
+fn count(sim: &Sim, device: usize, of: impl Fn(&Event) -> bool) -> usize {
+    sim.devices[device].events.iter().filter(|event| of(event)).count()
+}
+
+fn went_plain(sim: &Sim, id: &[u8; 16]) -> usize {
+    count(sim, 0, |event| matches!(event, Event::Fallback { id: of, .. } if of == id))
+}
+
+fn synced(sim: &Sim, device: usize, id: &[u8; 16]) -> usize {
+    count(sim, device, |event| matches!(event, Event::Synced { id: of, .. } if of == id))
+}
+
+#[test]
+fn with_a_second_device_what_a_contact_cannot_read_still_goes_out() {
+    let mut sim = Sim::new(1, [2, 1], Faults::default());
+    let id = write_to_plain(&mut sim, 7);
+    sim.pass(5, MINUTE_MS);
+    assert_eq!((went_plain(&sim, &id), synced(&sim, 1, &id)), (1, 1), "once, and once on the other device");
+    sim.pass(30, HOUR_MS);
+    assert_eq!((went_plain(&sim, &id), synced(&sim, 1, &id)), (1, 1));
+}
+
+/// The contact named a list that no node shows: after two searches the person is asked.
+fn until_asked(sim: &mut Sim) {
+    for _ in 0..2 {
+        sim.now_ms += 61 * MINUTE_MS;
+        sim.act(0, |manager, m| manager.fetched(plain(), nothing(), m));
+    }
+    assert_eq!(sim.devices[0].manager.protection(&plain()), Protection::Asking);
+}
+
+#[test]
+fn with_a_second_device_what_waits_for_a_decision_goes_out_with_it_and_nobody_is_asked_again() {
+    let mut sim = Sim::new(2, [2, 1], Faults::default());
+    sim.act(0, |manager, m| {
+        manager.set_contact(plain(), true, false);
+        manager.hinted(plain(), &HINT, true, m.now_ms);
+    });
+    let id = write_to_plain(&mut sim, 7);
+    until_asked(&mut sim);
+    sim.pass(5, MINUTE_MS);
+    assert_eq!((went_plain(&sim, &id), synced(&sim, 1, &id)), (0, 1), "the other device has it already");
+    sim.act(0, |manager, m| manager.decide(plain(), true, m.now_ms));
+    assert_eq!(went_plain(&sim, &id), 1);
+
+    // Nothing new was named: the next messages go out without a search, and without a question.
+    for n in 0..3 {
+        let tier = sim.act(0, |manager, m| manager.tier(plain(), m.now_ms));
+        assert_eq!(tier, zwiebel_engine::zr1::Tier::V1, "{n}");
+        sim.pass(3, HOUR_MS);
+        assert_eq!(sim.devices[0].manager.protection(&plain()), Protection::Standard);
+    }
+}
+
+/// A device of Alice's account by somebody who stole her words. It claims to be as old as the world.
+fn thief(sim: &mut Sim) -> usize {
+    let now_ms = std::mem::replace(&mut sim.now_ms, 1);
+    let thief = sim.add_device(0, true);
+    sim.now_ms = now_ms;
+    thief
+}
+
+#[test]
+fn a_thief_of_the_words_is_given_nothing_of_what_an_own_device_wrote_before() {
+    let mut sim = Sim::new(3, [2, 1], Faults::default());
+    let acked = sim.write_from(0);
+    sim.pass(12, 2 * MINUTE_MS);
+    assert!(sim.is_acked(&acked) && synced(&sim, 1, &acked) == 1);
+    sim.devices[2].away = true;
+    let waiting = sim.write_from(0);
+    sim.pass(3, MINUTE_MS);
+    let thief = thief(&mut sim);
+    sim.pass(30, HOUR_MS);
+    let devices = sim.devices[0].manager.devices(&sim.ids[0], sim.now_ms);
+    assert!(devices.len() >= 3 && devices.iter().any(|device| device.unendorsed), "it is listed, and in doubt");
+    let later = sim.write_from(0);
+    sim.pass(5, MINUTE_MS);
+    let has: Vec<usize> = [&acked, &waiting, &later].into_iter().map(|id| synced(&sim, thief, id)).collect();
+    assert_eq!(has, [0, 0, 1], "only what was written when it could be seen");
+}
+
+#[test]
+fn a_device_in_doubt_makes_no_trusted_one() {
+    let mut sim = Sim::new(4, [1, 1], Faults::default());
+    sim.write_from(0);
+    sim.write_from(1);
+    sim.pass(12, 2 * MINUTE_MS);
+    let first = thief(&mut sim);
+    sim.pass(12, 2 * MINUTE_MS);
+    let of_first = sim.devices[first].manager.device_id().unwrap();
+    // It lives for half a year already: it makes itself new keys, and vouches for them.
+    for _ in 0..12 {
+        sim.write_from(1);
+        sim.pass(4, HOUR_MS);
+    }
+    assert_ne!(sim.devices[first].manager.device_id().unwrap(), of_first, "renewed");
+    let unendorsed = |sim: &Sim, device: usize| {
+        let all = sim.devices[device].manager.devices(&sim.ids[0], sim.now_ms);
+        all.iter().filter(|device| device.unendorsed).count()
+    };
+    assert_eq!((unendorsed(&sim, 0), unendorsed(&sim, 1)), (1, 1), "the doubt goes along");
+}
