@@ -113,10 +113,7 @@ impl Engine {
             Command::SetNickname { who, nickname } => self.set_nickname(who, &nickname),
             Command::SetPinned { with, pinned } => self.change_conversation(cx, with, |row| row.pinned = pinned),
             Command::SetMuted { with, muted } => self.change_conversation(cx, with, |row| row.muted = muted),
-            Command::DeleteConversation { with } => {
-                self.forget_secret(cx, with, None);
-                self.delete_conversation(with);
-            }
+            Command::DeleteConversation { with } => self.delete_conversation(cx, with),
             Command::CreateAccount { .. }
             | Command::RestoreAccount { .. }
             | Command::ShowLinkCode
@@ -299,7 +296,7 @@ impl Engine {
         Ok(())
     }
 
-    fn decline(&mut self, cx: &Cx<'_>, from: AccountId) {
+    fn decline(&mut self, cx: &mut Cx<'_>, from: AccountId) {
         if self.model.contact(&from).approved {
             return;
         }
@@ -308,10 +305,11 @@ impl Engine {
         let hashes = hashes.filter_map(|(_, row)| row.hash.clone()).collect();
         self.delete_stored(cx, hashes);
         self.model.remove_contact(&mut self.out, &from);
-        self.delete_conversation(from);
+        self.delete_conversation(cx, from);
     }
 
-    pub(crate) fn delete_conversation(&mut self, with: AccountId) {
+    pub(crate) fn delete_conversation(&mut self, cx: &mut Cx<'_>, with: AccountId) {
+        self.forget_secret(cx, with, None);
         let waiting: Vec<u64> = self.model.outbox.iter().filter(|(_, r)| r.to == with).map(|(n, _)| *n).collect();
         for number in waiting {
             if matches!(self.model.outbox.get(&number).map(|r| &r.what), Some(Outgoing::Message(_))) {

@@ -319,7 +319,7 @@ impl Engine {
     }
 
     /// Deletion by its author, or by another of our devices (session-messages 5.3).
-    fn file_unsend(&mut self, cx: &Cx<'_>, sender: AccountId, target: MessageId) -> bool {
+    fn file_unsend(&mut self, cx: &mut Cx<'_>, sender: AccountId, target: MessageId) -> bool {
         let own = self.model.own_id() == Some(sender);
         if !own && sender != target.author {
             return false;
@@ -333,6 +333,7 @@ impl Engine {
         }
         let hash = row.hash.clone();
         self.delete_stored(cx, hash.into_iter().collect());
+        self.forget_secret(cx, with, Some(target));
         self.mark_deleted(target);
         self.emit_conversation(with);
         true

@@ -15,9 +15,10 @@ use crate::batch::{Row, Table};
 use crate::compose::{Draft, TYPING_TTL_MS};
 use crate::effect::Effect;
 use crate::engine::{BootError, Cx, Engine};
+use crate::expiry;
 use crate::model::rows::{FAILED_NOT_REACHED, OutboxRow, Outgoing, Sealed};
 use crate::outflow::Held;
-use crate::view::{DevicesView, MessageId, NoticeView, Refusal, SendState, UnreadableView, ViewEvent};
+use crate::view::{DevicesView, Expiry, MessageId, NoticeView, Refusal, SendState, UnreadableView, ViewEvent};
 use crate::zr1::{Event, Manager, Moment, Notice, Step, Tier};
 
 impl Engine {
@@ -111,14 +112,14 @@ impl Engine {
 
     fn secrecy_event(&mut self, cx: &mut Cx<'_>, event: Event, hash: &str) {
         match event {
-            Event::Message { from, id, content, .. } => {
-                if !self.file_secret(cx, from, None, &content, hash) {
+            Event::Message { from, id, content, left_ms, .. } => {
+                if !self.file_secret(cx, from, None, &content, (hash, left_ms)) {
                     self.with_zr1(cx, |manager, m| manager.left_nothing(&from, &id, m));
                 }
             }
-            Event::Synced { with, content, .. } => {
+            Event::Synced { with, content, left_ms, .. } => {
                 if let Some(own) = self.model.own_id() {
-                    self.file_secret(cx, own, Some(with), &content, hash);
+                    self.file_secret(cx, own, Some(with), &content, (hash, left_ms));
                 }
             }
             Event::LinkShown { device, token_hash } => self.link_shown(cx, DeviceId(device), token_hash),
@@ -157,7 +158,9 @@ impl Engine {
                 | (Some(SendState::Sent), SendState::Delivered | SendState::Failed(_))
         );
         if forwards {
-            self.sent_one(id, self.net.clock.network(self.time.now()));
+            if !matches!(state, SendState::Failed(_)) {
+                self.sent_one(id, self.net.clock.network(self.time.now()));
+            }
             self.set_state(id, state);
         }
     }
@@ -168,15 +171,15 @@ impl Engine {
         Some(MessageId { sent_ms, author: self.model.own_id()? })
     }
 
-    /// Files what a device of `sender` said; of an own device: to whom. Whether the person sees any
-    /// of it.
+    /// Files what a device of `sender` said; of an own device: to whom. Beside it: the hash of the blob, and when it left
+    /// its sender, if known. Whether the person sees any of it.
     fn file_secret(
         &mut self,
         cx: &mut Cx<'_>,
         sender: AccountId,
         to: Option<AccountId>,
         bytes: &[u8],
-        hash: &str,
+        (hash, left_ms): (&str, u64),
     ) -> bool {
         let Ok(mut content) = content::decode(bytes) else { return false };
         let Some(sent_ms) = content.sent_ms else { return false };
@@ -190,7 +193,11 @@ impl Engine {
             (Payload::Unsend { .. }, Some(_)) | (_, None) => {}
             (_, Some(_)) => return false,
         }
-        let stored_until = self.network_now(cx).saturating_add(crate::compose::MESSAGE_TTL_MS);
+        // Here the swarm keeps everything equally long: what disappears after sending ends at its own time.
+        let stored_until = match expiry::from_content(content.expiration) {
+            after @ Expiry::AfterSend(_) => left_ms.saturating_add(expiry::millis(after)),
+            _ => self.network_now(cx).saturating_add(crate::compose::MESSAGE_TTL_MS),
+        };
         self.file(cx, Opened { sender, content, sent_ms }, hash.to_owned(), stored_until)
     }
 
@@ -314,10 +321,10 @@ impl Engine {
         self.with_zr1(cx, |manager, _| manager.set_contact(who, contact.approved, contact.blocked));
     }
 
-    /// Messages of this conversation that wait are forgotten.
+    /// Messages of this conversation that wait, or one of them, are forgotten: they go nowhere any more.
     pub(crate) fn forget_secret(&mut self, cx: &mut Cx<'_>, to: AccountId, message: Option<MessageId>) {
         self.with_zr1(cx, |manager, _| match message {
-            Some(message) => manager.forget_sent(&to, message.sent_ms),
+            Some(message) => manager.forget_message(&to, &message.author, message.sent_ms),
             None => manager.forget_all(&to),
         });
         self.settle_secrecy(cx, "");

@@ -128,8 +128,8 @@ impl Engine {
         }
         if message.author == me {
             self.forget_outbox_of(message);
-            self.forget_secret(cx, with, Some(message));
         }
+        self.forget_secret(cx, with, Some(message));
         if for_everyone {
             self.delete_stored(cx, hash.into_iter().collect());
             if with != me {

@@ -147,6 +147,8 @@ struct Live {
     token_hash: Option<[u8; 32]>,
     /// The conversation on the screen.
     open: Option<AccountId>,
+    /// When the swarm got the blob that is being read, as a member says; 0: not known.
+    stored_ms: u64,
     /// First messages that may still be tried in this poll.
     budget: u32,
     /// The own list that is being accepted was made here.

@@ -144,3 +144,76 @@ fn message_that_was_not_sent_does_not_disappear_and_a_restart_forgets_no_time() 
     world.run_for(HOUR_MS + 60_000);
     assert!(message(&world, alice, "waits").is_none());
 }
+
+/// Two people with forward secrecy; what Alice sends disappears two hours after it was sent.
+fn secret_friends(seed: u64) -> (World, usize, usize, AccountId, AccountId) {
+    let mut world = World::new(seed);
+    world.forward_secrecy = true;
+    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
+    world.command(alice, Command::SetExpiry { with: bob_id, expiry: Expiry::AfterSend(7_200) });
+    world.run_for(60_000);
+    hide(&mut world, &[alice, bob]);
+    (world, alice, bob, alice_id, bob_id)
+}
+
+/// Whether a device's store still holds these words anywhere.
+fn stored(world: &World, device: usize, words: &str) -> bool {
+    let holds = |row: &zwiebel_engine::batch::Row| row.value.windows(words.len()).any(|part| part == words.as_bytes());
+    world.clients[device].store.rows().iter().any(holds)
+}
+
+fn start_again(world: &mut World, device: usize, with: AccountId) {
+    world.restart(device);
+    world.command(device, Command::OpenConversation { with });
+    hide(world, &[device]);
+}
+
+#[test]
+fn what_has_disappeared_is_nowhere_and_is_never_sent_again() {
+    let (mut world, alice, bob, alice_id, bob_id) = secret_friends(85);
+    world.clients[bob].engine = None;
+    world.net.swallowed = 100;
+    send(&mut world, alice, bob_id, "soon gone");
+    let sent = |w: &World| message(w, alice, "soon gone").is_some_and(|m| m.state == Some(SendState::Sent));
+    assert!(world.run_until(120_000, sent).is_some());
+    world.net.swallowed = 0;
+    assert!(stored(&world, alice, "soon gone"), "it waits for its acknowledgement");
+    world.run_for(2 * HOUR_MS + 60_000);
+    assert!(message(&world, alice, "soon gone").is_none());
+    assert!(!stored(&world, alice, "soon gone"), "gone from the store as well");
+    send(&mut world, alice, bob_id, "later");
+    start_again(&mut world, bob, alice_id);
+    world.run_for(27 * HOUR_MS);
+    let bodies = world.clients[bob].shown.bodies();
+    assert!(!bodies.contains(&"soon gone") && !stored(&world, bob, "soon gone"), "nothing is said a second time");
+}
+
+#[test]
+fn what_was_over_before_it_was_fetched_is_not_shown() {
+    let (mut world, alice, bob, alice_id, bob_id) = secret_friends(86);
+    world.clients[bob].engine = None;
+    send(&mut world, alice, bob_id, "too late");
+    world.run_for(HOUR_MS);
+    send(&mut world, alice, bob_id, "in time");
+    world.run_for(HOUR_MS + 120_000);
+    start_again(&mut world, bob, alice_id);
+    assert!(world.run_until(120_000, |w| message(w, bob, "in time").is_some()).is_some());
+    assert!(message(&world, bob, "too late").is_none() && !stored(&world, bob, "too late"));
+    let (mine, theirs) = (at(&world, alice, "in time").unwrap(), at(&world, bob, "in time").unwrap());
+    assert!(mine.abs_diff(theirs) < 5_000, "both in step, although it came an hour later");
+}
+
+#[test]
+fn message_that_left_late_is_not_over_when_it_comes() {
+    let (mut world, alice, bob, _, bob_id) = secret_friends(87);
+    world.clients[alice].offline = true;
+    world.input(alice, Input::Online(false));
+    send(&mut world, alice, bob_id, "from the tunnel");
+    world.run_for(3 * HOUR_MS);
+    assert_eq!(at(&world, alice, "from the tunnel"), None);
+    world.clients[alice].offline = false;
+    world.input(alice, Input::Online(true));
+    assert!(world.run_until(10 * 60_000, |w| message(w, bob, "from the tunnel").is_some()).is_some(), "not lost");
+    let left = at(&world, bob, "from the tunnel").unwrap().abs_diff(world.now + 2 * HOUR_MS);
+    assert!(left < 10 * 60_000, "its time began when it left");
+}

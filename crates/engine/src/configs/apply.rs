@@ -43,7 +43,7 @@ impl Engine {
         if report.changed {
             match namespace {
                 Namespace::USER_PROFILE => self.apply_profile_config(cx, &before),
-                Namespace::CONTACTS => self.apply_contacts(&before),
+                Namespace::CONTACTS => self.apply_contacts(cx, &before),
                 Namespace::CONVERSATIONS => self.apply_marks(),
                 _ => {}
             }
@@ -113,7 +113,7 @@ impl Engine {
         }
     }
 
-    fn apply_contacts(&mut self, before: &Before) {
+    fn apply_contacts(&mut self, cx: &mut Cx<'_>, before: &Before) {
         let after: SortedMap<AccountId, Contact> =
             self.model.configs.contacts.iter().map(|contact| (contact.id, contact)).collect();
         let mut shown = SortedSet::new();
@@ -126,7 +126,7 @@ impl Engine {
         for id in before.contacts.keys().filter(|id| !after.contains_key(id)) {
             // Deleted on one device is deleted on all.
             self.model.remove_contact(&mut self.out, id);
-            self.delete_conversation(*id);
+            self.delete_conversation(cx, *id);
         }
         // Read marks may have come before their conversations.
         for (id, mark) in self.marks() {

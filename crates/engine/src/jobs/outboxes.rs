@@ -206,7 +206,7 @@ impl Engine {
         }
         let forget_at = self.network_now(cx).saturating_add(3 * REMEMBER_MS);
         self.model.mark_seen(&mut self.out, &hash, forget_at);
-        self.with_zr1(cx, |manager, m| manager.receive(from, &message.data, m));
+        self.with_zr1(cx, |manager, m| manager.receive_stored(from, &message.data, message.timestamp, m));
         self.settle_secrecy(cx, &hash);
         true
     }

@@ -100,7 +100,7 @@ impl Engine {
     }
 
     /// Deletes messages whose time is over, and looks for the next one.
-    pub(crate) fn run_vanishing(&mut self, cx: &Cx<'_>) {
+    pub(crate) fn run_vanishing(&mut self, cx: &mut Cx<'_>) {
         if self.live.vanish_at.is_none_or(|at| at > cx.now) {
             return;
         }
@@ -115,7 +115,9 @@ impl Engine {
         }
         let (over, waiting): (Vec<_>, Vec<_>) = timed.into_iter().partition(|(_, at)| *at <= now);
         for (id, _) in over {
-            if let Some(with) = self.model.remove_message(&mut self.out, &id) {
+            if let Some((with, _)) = self.model.message(&id) {
+                self.forget_secret(cx, with, Some(id));
+                self.model.remove_message(&mut self.out, &id);
                 self.emit_message_gone(with, id);
                 self.emit_conversation(with);
             }

@@ -157,6 +157,8 @@ pub enum Event {
         id: [u8; 16],
         /// An unchanged Session `Content`.
         content: Vec<u8>,
+        /// When it left its sender: when the swarm got it, as a member says, or when a repetition was sealed; 0: not known.
+        left_ms: u64,
         /// The device that sent it could not be confirmed.
         unconfirmed: bool,
         /// Another device of ours passed it on: the sender's list of our devices was too old to name this one.
@@ -179,6 +181,8 @@ pub enum Event {
         id: [u8; 16],
         /// An unchanged Session `Content`.
         content: Vec<u8>,
+        /// When it left its sender: when the swarm got it, as a member says, or when a repetition was sealed; 0: not known.
+        left_ms: u64,
     },
     /// A device of ours shows that its code was scanned: see [`super::Manager::show_token`].
     LinkShown {

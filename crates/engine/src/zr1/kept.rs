@@ -2,7 +2,7 @@
 
 use zwiebel_proto::account_id::AccountId;
 
-use super::rows::{OutRow, Stage, TargetStage, number_key};
+use super::rows::{OutKind, OutRow, Stage, TargetStage, number_key};
 use super::{Event, Manager, Moment};
 
 impl Manager {
@@ -22,13 +22,18 @@ impl Manager {
         }
     }
 
-    /// The same for the messages whose names begin with this time, as the engine gives them.
-    pub fn forget_sent(&mut self, to: &AccountId, sent_ms: u64) {
+    /// The same for a message of this conversation whose name begins with this time, as the engine gives them: one of
+    /// ours, or one of `author` that is passed on.
+    pub fn forget_message(&mut self, with: &AccountId, author: &AccountId, sent_ms: u64) {
         let begins = sent_ms.to_be_bytes();
-        let named: Vec<[u8; 16]> =
-            self.out.values().filter(|row| row.to == *to && row.id.starts_with(&begins)).map(|row| row.id).collect();
-        for id in named {
-            self.forget(to, &id);
+        let is_meant = |row: &OutRow| match row.kind {
+            OutKind::Forward { from } => from == *author,
+            _ => row.to == *with && *author == self.own,
+        };
+        let named = self.out.values().filter(|row| row.id.starts_with(&begins) && is_meant(row));
+        let named: Vec<(AccountId, [u8; 16])> = named.map(|row| (row.to, row.id)).collect();
+        for (to, id) in named {
+            self.forget(&to, &id);
         }
     }
 
@@ -41,9 +46,10 @@ impl Manager {
         again > 0
     }
 
-    /// Forgets everything that waits for somebody, and what of theirs could not be read.
+    /// Forgets everything that waits for somebody or is passed on of theirs, and what of theirs could not be read.
     pub fn forget_all(&mut self, to: &AccountId) {
-        let numbers: Vec<u64> = self.out.iter().filter(|(_, row)| row.to == *to).map(|(number, _)| *number).collect();
+        let of = |row: &OutRow| row.to == *to || row.kind == OutKind::Forward { from: *to };
+        let numbers: Vec<u64> = self.out.iter().filter(|(_, row)| of(row)).map(|(number, _)| *number).collect();
         for number in numbers {
             self.out.remove(&number);
             self.delete(number_key(number));

@@ -76,7 +76,8 @@ impl Manager {
             // Said in passing: shown if it still means something, never acknowledged.
             ContentKind::Control => {
                 if let Some(content) = message.session_content.clone().filter(|_| !self.is_own(&account)) {
-                    self.emit(Event::Message { from: account, id: message.id.0, content, unconfirmed, relayed: false });
+                    let (id, left_ms) = (message.id.0, 0);
+                    self.emit(Event::Message { from: account, id, content, left_ms, unconfirmed, relayed: false });
                 }
             }
             ContentKind::History => self.take_history(device, message, m),
@@ -126,11 +127,12 @@ impl Manager {
         let new = self.take_name(&author, &with, message, m.now_ms);
         if new {
             let id = message.id.0;
+            let left_ms = if message.resend == 0 { self.live.stored_ms } else { message.sent_at_ms };
             if self.is_own(&author) {
-                self.emit(Event::Synced { with, id, content });
+                self.emit(Event::Synced { with, id, content, left_ms });
             } else if !self.row_of(&author).blocked {
                 let relayed = author != device.0;
-                self.emit(Event::Message { from: author, id, content, unconfirmed, relayed });
+                self.emit(Event::Message { from: author, id, content, left_ms, unconfirmed, relayed });
             }
         }
         if new || self.is_own(&device.0) {

@@ -53,10 +53,17 @@ impl Manager {
 
     /// Takes in one blob of a mailbox.
     pub fn receive(&mut self, from: Mailbox, blob: &[u8], m: &mut Moment<'_>) -> Outcome {
+        self.receive_stored(from, blob, 0, m)
+    }
+
+    /// The same with the network time at which the swarm got it, as a member says.
+    pub fn receive_stored(&mut self, from: Mailbox, blob: &[u8], stored_ms: u64, m: &mut Moment<'_>) -> Outcome {
         if !self.is_on() {
             return Outcome::Nothing;
         }
+        self.live.stored_ms = stored_ms;
         let outcome = self.open(from, blob, m);
+        self.live.stored_ms = 0;
         self.pump(m);
         outcome
     }
@@ -348,6 +355,7 @@ impl Manager {
 
     /// A new session may open what nothing opened before.
     fn retry_orphans(&mut self, m: &mut Moment<'_>) {
+        self.live.stored_ms = 0;
         let all: Vec<([u8; 16], bool)> = self.orphans.iter().map(|(id, row)| (*id, row.own)).collect();
         for (id, own) in all {
             let Some(row) = self.orphans.get(&id).cloned() else { continue };

@@ -11,7 +11,7 @@ use zwiebel_proto::zr1::content::{self, ContentKind, MAX_NACKS, Message, Message
 use zwiebel_proto::zr1::envelope::OuterKey;
 use zwiebel_proto::zr1::mailbox::{self, ttl};
 
-use super::rows::{Device, OutKind, OutRow, Stage, Status, TargetStage};
+use super::rows::{Device, OutKind, OutRow, Stage, Status, Target, TargetStage};
 use super::sessions::Need;
 use super::{HOUR_MS, Manager, Moment};
 
@@ -107,7 +107,9 @@ impl Manager {
                 return; // this device has just renewed itself
             }
         }
-        let resend = row.targets.iter().map(|target| target.resends).max().unwrap_or(0);
+        let of =
+            |target: &Target| target.account == account && ready.iter().any(|(device, _)| *device == target.device);
+        let resend = row.targets.iter().filter(|target| of(target)).map(|target| target.resends).max().unwrap_or(0);
         while !ready.is_empty() {
             let message = self.message_for(&account, &row, resend, &ready, m);
             let inits: Vec<bool> = ready.iter().map(|(_, session)| self.has_opening(session)).collect();
