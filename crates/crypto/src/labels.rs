@@ -47,8 +47,7 @@ pub const HINT: &[u8] = b"ZR1/hint";
 pub const PAYLOAD: &[u8] = b"ZR1/payload";
 /// Key of the outer envelope (4.4).
 pub const ENVELOPE: &[u8] = b"ZR1/envelope";
-/// Outer key pair of a private group's mailbox (7).
-pub const GROUP_OUTER: &[u8] = b"ZR1/group-outer";
+// "ZR1/group-outer" is reserved for the outer key pair of a private group's mailbox (7).
 /// Key and contact hash of the sticky set (3.5).
 pub const STICKY: &[u8] = b"ZR1/sticky";
 /// Key of the answer to a scanned link code (5.4).

@@ -201,12 +201,6 @@ impl Session {
         self.ratchet.sent >= REFRESH_SENT || now_ms.saturating_sub(self.fixed.created_ms) > REFRESH_AGE_MS
     }
 
-    /// Length of the next capsule.
-    #[must_use]
-    pub const fn next_capsule_len(&self) -> usize {
-        CAPSULE_LEN
-    }
-
     /// Seals a content key into a capsule for the peer and advances the state. Draws 32 bytes if a new chain is due,
     /// then 24.
     ///

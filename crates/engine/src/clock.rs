@@ -7,6 +7,11 @@ use std::collections::VecDeque;
 use zwiebel_crypto::keys::Ed25519Public;
 use zwiebel_proto::sorted::sort;
 
+pub(crate) const SECOND_MS: u64 = 1_000;
+pub(crate) const MINUTE_MS: u64 = 60 * SECOND_MS;
+pub(crate) const HOUR_MS: u64 = 60 * MINUTE_MS;
+pub(crate) const DAY_MS: u64 = 24 * HOUR_MS;
+
 /// Device time without steps backwards.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Monotone {

@@ -5,14 +5,13 @@ use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::content::{Content, DataMessage, Expiration, ExpirationKind, Payload, Profile};
 use zwiebel_proto::envelope;
 
+use crate::clock::DAY_MS;
 use crate::engine::{Cx, Engine};
 use crate::expiry;
 use crate::model::rows::{OutboxRow, Outgoing, Sealed};
 use crate::outflow::Held;
 use crate::view::Refusal;
 use crate::zr1::Manager;
-
-const DAY_MS: u64 = 24 * 3_600_000;
 
 /// How long swarms keep messages, and how long the outbox tries (session-messages 2.6).
 pub(crate) const MESSAGE_TTL_MS: u64 = 14 * DAY_MS;

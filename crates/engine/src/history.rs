@@ -8,12 +8,11 @@ use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::sorted::SortedSet;
 
+use crate::clock::DAY_MS;
 use crate::engine::{Cx, Engine};
 use crate::model::rows::MessageRow;
 use crate::view::{MessageId, SendState};
 use crate::zr1::MAX_HISTORY_PART;
-
-const DAY_MS: u64 = 24 * 3_600_000;
 
 /// The farthest back a history goes.
 const MAX_DAYS: u16 = 14;

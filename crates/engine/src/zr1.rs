@@ -48,13 +48,9 @@ use self::rows::{
     SessionRow, TombstoneRow, UnreadableRow, WaitingRow, WitnessesRow, kind,
 };
 use crate::batch::Table;
+use crate::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use crate::row;
 use crate::view::DeviceStatus;
-
-const SECOND_MS: u64 = 1_000;
-const MINUTE_MS: u64 = 60 * SECOND_MS;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
-const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// How far a peer's clock may be ahead of ours before its word is taken for less (3.2, 5.3).
 const AHEAD_MS: u64 = HOUR_MS;

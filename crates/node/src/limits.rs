@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use zwiebel_proto::storage_rpc::MAX_MESSAGE;
+
 /// Largest HTTP body a node or gateway takes, and the largest answer it passes on.
 pub const BODY: usize = 10 * 1024 * 1024;
 /// Room for our own framing around a body that is itself at its limit.
 pub const PEER_BODY: usize = BODY + 64 * 1024;
 /// Largest message, decoded.
-pub const MESSAGE: usize = 76_800;
+pub const MESSAGE: usize = MAX_MESSAGE;
 /// What one account may keep on a node: bytes, each message counted with [`MESSAGE_OVERHEAD`] on top of its data.
 pub const ACCOUNT: i64 = 64 * 1024 * 1024;
 /// What a message costs beside its data.
@@ -48,8 +50,6 @@ pub const FORWARD_TOLERANCE: i64 = 70_000;
 /// How far the time of a node-to-node request may be off in ms.
 pub const PEER_TOLERANCE: i64 = 60_000;
 
-/// Most hops a packet may have behind it.
-pub const HOPS: u32 = 15;
 /// How long a hop may be silent.
 pub const HOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server outside may take.

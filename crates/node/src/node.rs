@@ -78,8 +78,6 @@ pub struct Node {
     pub(crate) retry: Notify,
     /// Names peers that have something for this node.
     pub(crate) behind: broadcast::Sender<(Ed25519Public, Depth)>,
-    /// How often other nodes are tested.
-    pub(crate) test_every: Duration,
 }
 
 impl Node {
@@ -105,7 +103,6 @@ impl Node {
             waits: Arc::default(),
             retry: Notify::new(),
             behind: broadcast::Sender::new(64),
-            test_every: probe::EVERY,
         })
     }
 
@@ -120,13 +117,6 @@ impl Node {
     #[must_use]
     pub fn for_pages(mut self, pages: Vec<String>) -> Self {
         self.pages = pages;
-        self
-    }
-
-    /// Tests another node every so often.
-    #[must_use]
-    pub const fn testing_every(mut self, every: Duration) -> Self {
-        self.test_every = every;
         self
     }
 

@@ -25,7 +25,7 @@ use crate::sync;
 use crate::sync::Depth;
 
 /// Pause between two tests, about.
-pub(crate) const EVERY: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// A message that younger is, or ends sooner, may rightly be missing: ms.
 const SETTLED: i64 = 5 * 60 * 1000;
@@ -34,7 +34,7 @@ const SETTLED: i64 = 5 * 60 * 1000;
 pub async fn run(node: Arc<Node>) {
     let mut waiting: Vec<[u8; 32]> = Vec::new();
     loop {
-        let pause = node.test_every.mul_f64(rand::rng().random_range(0.5..1.5));
+        let pause = EVERY.mul_f64(rand::rng().random_range(0.5..1.5));
         tokio::time::sleep(pause).await;
         let list = node.registry.list();
         let own = node.ed25519();

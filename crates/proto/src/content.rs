@@ -7,13 +7,14 @@ use prost::Message;
 use thiserror::Error;
 
 use crate::account_id::AccountId;
+use crate::storage_rpc::MAX_MESSAGE;
 use crate::wire;
 use crate::zr1::content::ManifestHint;
 
 mod convert;
 
 /// The longest content we look at: the limit of a stored message.
-pub const MAX_CONTENT: usize = 76_800;
+pub const MAX_CONTENT: usize = MAX_MESSAGE;
 /// The longest display name, in bytes of UTF-8.
 pub const MAX_DISPLAY_NAME: usize = 100;
 /// The longest URL of a profile picture, in bytes.

@@ -16,10 +16,9 @@ use zwiebel_crypto::seal;
 use crate::account::Account;
 use crate::account_id::AccountId;
 use crate::content::{self, CallKind, Content, ContentError, Payload};
+use crate::storage_rpc::MAX_MESSAGE;
 use crate::{padding, wire};
 
-/// The most bytes a node stores as one message, before base64.
-pub const MAX_DATA: usize = 76_800;
 /// What follows the padded content inside the box: sender key and signature.
 const TRAILER: usize = 96;
 /// `WebSocketMessage.type`: REQUEST.
@@ -43,7 +42,7 @@ pub enum SealError {
     /// Everything sent has a time.
     #[error("the content has no timestamp")]
     NoTimestamp,
-    /// More than [`MAX_DATA`] bytes.
+    /// More than [`MAX_MESSAGE`] bytes.
     #[error("the message is too long to be stored")]
     TooLong,
     /// The receiver's key is of small order.
@@ -101,7 +100,7 @@ pub fn seal_message(
     let sealed = seal::seal(&to.key(), &inner, rng).map_err(|_| SealError::WeakKey)?;
     let decoy = Ed25519Secret::generate(rng).sign(&sealed);
     let data = wrap(&envelope(timestamp, sealed, Some(&decoy)));
-    if data.len() > MAX_DATA { Err(SealError::TooLong) } else { Ok(data) }
+    if data.len() > MAX_MESSAGE { Err(SealError::TooLong) } else { Ok(data) }
 }
 
 /// Opens stored bytes and makes all checks of 2.4 that need no memory.
@@ -168,7 +167,7 @@ fn unwrap(data: &[u8]) -> Result<(u64, Vec<u8>), OpenMessageError> {
     if data.first() == Some(&0) {
         return Err(OpenMessageError::Version2);
     }
-    if data.len() > MAX_DATA {
+    if data.len() > MAX_MESSAGE {
         return Err(Envelope("longer than any stored message"));
     }
     let message = wire::WebSocketMessage::decode(data).map_err(|_| Envelope("no WebSocket message"))?;

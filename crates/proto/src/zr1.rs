@@ -53,12 +53,6 @@ pub const MAX_AHEAD_MS: u64 = 60 * 60 * 1_000;
 pub const SEQ_LIMIT: u64 = 1 << 48;
 /// How long manifests and bundles may be valid, and how long an outbox keeps them.
 pub const MAX_VALIDITY_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
-/// Bits of the capability field: PQ ratchet (protocol 1.1).
-pub const CAP_PQ_RATCHET: u16 = 1;
-/// Bits of the capability field: one-time prekeys.
-pub const CAP_ONE_TIME_KEYS: u16 = 2;
-/// Bits of the capability field: sender keys for groups.
-pub const CAP_SENDER_KEYS: u16 = 4;
 
 /// Why a published blob is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

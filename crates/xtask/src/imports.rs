@@ -20,7 +20,10 @@ struct Rule {
     why: &'static str,
 }
 
+/// What the core gets as parameters, or leaves to its drivers.
 const CLOCKS: &[&str] = &["SystemTime", "Instant::now", "thread::sleep", "Date::now"];
+const OUTSIDE: &[&str] =
+    &["getrandom", "std::fs", "std::net::Tcp", "std::net::Udp", "tokio", "web_sys", "js_sys", "leptos", "async fn"];
 
 const RULES: &[Rule] = &[
     Rule { unit: "crates/crypto/src", except: &[], words: CLOCKS, why: "the core reads no clock" },
@@ -29,57 +32,40 @@ const RULES: &[Rule] = &[
     Rule {
         unit: "crates/crypto/src",
         except: &[],
-        words: &[
-            "getrandom",
-            "serde_json",
-            "std::fs",
-            "std::net::Tcp",
-            "std::net::Udp",
-            "tokio",
-            "web_sys",
-            "js_sys",
-            "leptos",
-            "async fn",
-        ],
+        words: OUTSIDE,
         why: "primitives do no I/O and draw no randomness of their own",
     },
     Rule {
         unit: "crates/proto/src",
         // A test that writes and compares its vector file.
         except: &["crates/proto/src/zr1/tests"],
-        words: &[
-            "getrandom",
-            "zwiebel_engine",
-            "zwiebel_node",
-            "std::fs",
-            "std::net::Tcp",
-            "std::net::Udp",
-            "tokio",
-            "web_sys",
-            "js_sys",
-            "leptos",
-            "async fn",
-        ],
-        why: "wire formats do no I/O and know nobody above them",
+        words: OUTSIDE,
+        why: "wire formats do no I/O and draw no randomness of their own",
+    },
+    Rule { unit: "crates/engine/src", except: &[], words: OUTSIDE, why: "the engine is a state machine without I/O" },
+    Rule {
+        unit: "crates/engine/src",
+        except: &[],
+        words: &["HashMap", "HashSet"],
+        why: "replays must be exact, in the order of things too",
+    },
+    Rule {
+        unit: "crates/crypto/src",
+        except: &[],
+        words: &["serde_json", "zwiebel_"],
+        why: "primitives know no format and nobody above them",
+    },
+    Rule {
+        unit: "crates/proto/src",
+        except: &[],
+        words: &["zwiebel_engine", "zwiebel_node", "zwiebel_testkit"],
+        why: "wire formats know nobody above them",
     },
     Rule {
         unit: "crates/engine/src",
         except: &[],
-        words: &[
-            "getrandom",
-            "zwiebel_node",
-            "std::fs",
-            "std::net::Tcp",
-            "std::net::Udp",
-            "tokio",
-            "web_sys",
-            "js_sys",
-            "leptos",
-            "async fn",
-            "HashMap",
-            "HashSet",
-        ],
-        why: "the engine is a state machine without I/O, and replays must be exact",
+        words: &["zwiebel_node", "zwiebel_testkit"],
+        why: "the engine knows neither nodes nor simulations",
     },
     Rule {
         unit: "crates/node/src",
@@ -90,7 +76,7 @@ const RULES: &[Rule] = &[
     Rule {
         unit: "src/platform",
         except: &[],
-        words: &["leptos", "reactive_stores", "crate::vm", "crate::ui", "crate::i18n"],
+        words: &["leptos", "crate::vm", "crate::ui", "crate::i18n"],
         why: "the platform layer does not know what is shown",
     },
     Rule {
@@ -102,13 +88,30 @@ const RULES: &[Rule] = &[
     Rule {
         unit: "src/vm",
         except: &[],
-        words: &["crate::platform", "crate::ui", "zwiebel_crypto", "web_sys", "view!"],
+        words: &[
+            "crate::platform",
+            "crate::driver",
+            "crate::worker",
+            "crate::ui",
+            "zwiebel_crypto",
+            "web_sys",
+            "view!",
+        ],
         why: "view models know neither the page nor the browser",
     },
     Rule {
         unit: "src/ui",
         except: &[],
-        words: &["crate::platform::idb", "crate::driver", "zwiebel_crypto", "inner_html", "set_inner_html"],
+        words: &[
+            "crate::platform::http",
+            "crate::platform::idb",
+            "crate::driver",
+            "crate::worker",
+            "zwiebel_crypto",
+            "zwiebel_engine",
+            "zwiebel_proto",
+            "inner_html",
+        ],
         why: "views show a view model and do nothing else",
     },
     Rule {
@@ -120,7 +123,7 @@ const RULES: &[Rule] = &[
 ];
 
 /// Longest source file; a longer one has more than one subject.
-const LONGEST_FILE: usize = 800;
+const LONGEST_FILE: usize = 650;
 
 pub(crate) fn check() -> Result<Counts> {
     let mut broken = 0;
@@ -132,7 +135,7 @@ pub(crate) fn check() -> Result<Counts> {
             broken += check_words(&file, rule)?;
         }
     }
-    for unit in ["src", "crates"] {
+    for unit in ["src", "crates", "tests"] {
         for file in files_of(unit)?.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")) {
             broken += check_shape(&file)?;
         }
@@ -161,16 +164,13 @@ fn contains_word(code: &str, word: &str, line: &str) -> bool {
 /// Every file says what it is, and is about one thing.
 fn check_shape(file: &Path) -> Result<usize> {
     let text = fs::read_to_string(root().join(file))?;
-    let generated = text.starts_with("// @generated");
     let mut broken = 0;
     let lines = text.lines().count();
-    if lines > LONGEST_FILE && !generated && !file.ends_with("words.rs") {
+    if lines > LONGEST_FILE {
         println!("{}: {lines} lines, the longest file allowed has {LONGEST_FILE}", file.display());
         broken += 1;
     }
-    let is_test =
-        file.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs" | "examples")));
-    if !is_test && !generated && !text.trim_start().starts_with("//!") {
+    if !text.starts_with("//!") {
         println!("{}: does not start with `//!`, saying what it is", file.display());
         broken += 1;
     }

@@ -1,3 +1,5 @@
+//! The ciphers against the texts that specify them, and changed ciphertexts.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

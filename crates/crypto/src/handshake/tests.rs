@@ -1,3 +1,5 @@
+//! The handshake against KAT-1, and everything that a responder must refuse.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use hex_literal::hex;

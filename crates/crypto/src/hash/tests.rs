@@ -1,3 +1,5 @@
+//! Hashes against known answers and another implementation.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

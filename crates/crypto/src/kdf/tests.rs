@@ -1,3 +1,5 @@
+//! HKDF against RFC 5869 and another implementation.
+
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use hex_literal::hex;

@@ -1,3 +1,5 @@
+//! ML-KEM-768 against another implementation behind the same trait, and keys that are none.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use ml_kem::kem::Decapsulate;

@@ -1,3 +1,5 @@
+//! Signatures and key agreement against their RFCs and another implementation; keys and signatures that are traps.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

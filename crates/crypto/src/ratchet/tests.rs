@@ -1,3 +1,5 @@
+//! One pair of sessions, step by step: orders, limits, stored rows, refusals.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use hex_literal::hex;

@@ -1,3 +1,5 @@
+//! Sealed boxes against libsodium's format in another implementation, and what must not open.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

@@ -9,6 +9,7 @@ use zwiebel_proto::sorted::{SortedMap, SortedSet};
 use zwiebel_proto::storage_rpc::{MessageHash, Namespace, StoredMessage};
 
 use super::Configs;
+use crate::clock::{DAY_MS, MINUTE_MS};
 use crate::engine::{Cx, Engine};
 use crate::expiry;
 use crate::model::rows::{ContactRow, ConversationRow};
@@ -16,10 +17,10 @@ use crate::model::{Model, meta};
 use crate::view::{Expiry, ViewEvent};
 
 /// How long the network keeps what is stored for the own devices.
-pub(crate) const CONFIG_TTL_MS: u64 = 30 * 24 * 3_600_000;
+pub(crate) const CONFIG_TTL_MS: u64 = 30 * DAY_MS;
 
 /// A message this much older than the contacts does not bring a hidden conversation back (session-messages 5.4).
-const HIDDEN_SLACK_MS: u64 = 2 * 60_000;
+const HIDDEN_SLACK_MS: u64 = 2 * MINUTE_MS;
 
 /// What the configs said before a merge.
 struct Before {

@@ -4,19 +4,18 @@ use zwiebel_proto::config::Object;
 
 use super::NAMESPACES;
 use super::apply::CONFIG_TTL_MS;
+use crate::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::engine::{Cx, Engine};
 use crate::view::{Connection, SyncProblem, SyncState, SyncView, ViewEvent};
-
-const DAY_MS: u64 = 24 * 3_600_000;
 
 /// Not renewed for this long: the person is told.
 const NEAR_MS: u64 = 14 * DAY_MS;
 
 /// Nothing confirmed for this long while online.
-const UNREACHABLE_MS: u64 = 10 * 60_000;
+const UNREACHABLE_MS: u64 = 10 * MINUTE_MS;
 
 /// The time of the last success is shown anew at most this often.
-const SHOW_MS: u64 = 60_000;
+const SHOW_MS: u64 = MINUTE_MS;
 
 #[derive(Default)]
 pub(crate) struct Status {
@@ -89,7 +88,7 @@ impl Engine {
             let now = self.network_now(cx);
             let row = &mut self.model.configs.row;
             // Written when it moved by an hour, or with the next change.
-            let write = row.last_ms.is_none_or(|at| at.saturating_add(DAY_MS / 24) <= now);
+            let write = row.last_ms.is_none_or(|at| at.saturating_add(HOUR_MS) <= now);
             row.last_ms = Some(now);
             if write {
                 self.model.configs.put_row(&mut self.out);

@@ -6,13 +6,14 @@ use zwiebel_proto::config::{Contact, Conversation, Notifications, Picture, Prior
 use zwiebel_proto::storage_rpc::Namespace;
 
 use super::NAMESPACES;
+use crate::clock::DAY_MS;
 use crate::engine::{Cx, Engine};
 use crate::expiry;
 use crate::model::rows::{ContactRow, ConversationRow};
 use crate::view::MessageId;
 
 /// Read marks older than this are not written (session-config 9.3).
-const MARK_MS: u64 = 30 * 24 * 3_600_000;
+const MARK_MS: u64 = 30 * DAY_MS;
 
 /// People neither approved nor blocked that are written at most: anybody can make more of them. Further requests are on
 /// every device all the same, from their messages.

@@ -9,6 +9,7 @@ use zwiebel_proto::sorted::{SortedMap, sort};
 use zwiebel_proto::storage_rpc::{self, BatchResponse, MaxSize, Namespace, RetrieveResponse, StoredMessage};
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 
+use crate::clock::MINUTE_MS;
 use crate::compose::REMEMBER_MS;
 use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
@@ -29,7 +30,7 @@ const REFUSED_MS: u64 = 4_000;
 const RETRY_MS: u64 = 500;
 
 /// The manager looks at its clock at least this often.
-const TICK_MS: u64 = 60_000;
+const TICK_MS: u64 = MINUTE_MS;
 
 /// How the swarms of accounts are being read.
 #[derive(Default)]

@@ -10,6 +10,7 @@ use zwiebel_proto::directory::NetworkKind;
 use zwiebel_proto::sorted::SortedMap;
 use zwiebel_proto::storage_rpc::{self, BatchResponse, MaxSize, MessageHash, Namespace, RetrieveResponse};
 
+use crate::clock::MINUTE_MS;
 use crate::configs::NAMESPACES;
 use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
@@ -22,7 +23,7 @@ use crate::zr1::Manager;
 /// In front, on networks of our own and on the public one; and hidden.
 const OWN_MS: u64 = 2_000;
 const SESSION_MS: u64 = 5_000;
-const HIDDEN_MS: u64 = 60_000;
+const HIDDEN_MS: u64 = MINUTE_MS;
 
 /// How long a member is asked to wait, and how often another one is looked at meanwhile.
 const WAIT_MS: u32 = 20_000;

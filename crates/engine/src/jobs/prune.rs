@@ -1,8 +1,9 @@
 //! Forgetting hashes that no swarm can serve any more.
 
+use crate::clock::HOUR_MS;
 use crate::engine::{Cx, Engine};
 
-const EVERY_MS: u64 = 6 * 3_600_000;
+const EVERY_MS: u64 = 6 * HOUR_MS;
 
 impl Engine {
     pub(crate) fn run_pruning(&mut self, cx: &Cx<'_>) {

@@ -7,6 +7,7 @@ use zwiebel_proto::config::{ConfigError, Object, Push};
 use zwiebel_proto::sorted::SortedSet;
 use zwiebel_proto::storage_rpc::{self, BatchResponse, MAX_BATCH, MessageHash, Namespace, StoreResponse};
 
+use crate::clock::MINUTE_MS;
 use crate::configs::{CONFIG_TTL_MS, NAMESPACES};
 use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
@@ -29,11 +30,11 @@ const MAX_FLYING: usize = 2;
 /// Attempts that follow each other at once; then the pauses grow.
 const QUICK: u32 = 4;
 const RETRY_MS: u64 = 500;
-const RETRY_MAX_MS: u64 = 60_000;
+const RETRY_MAX_MS: u64 = MINUTE_MS;
 const WAIT_MS: u64 = 250;
 
 /// What is too large is looked at again after this long, or after the next change.
-const TOO_LARGE_MS: u64 = 10 * 60_000;
+const TOO_LARGE_MS: u64 = 10 * MINUTE_MS;
 
 #[derive(Default)]
 pub(crate) struct Pushing {

@@ -7,13 +7,14 @@ use serde_json::Value;
 use zwiebel_proto::sorted::SortedSet;
 use zwiebel_proto::storage_rpc::{self, ExpireResponse, ExpiryMode, MessageHash, Namespace};
 
+use crate::clock::MINUTE_MS;
 use crate::configs::{CONFIG_TTL_MS, NAMESPACES};
 use crate::engine::{Cx, Engine};
 use crate::model::Model;
 use crate::net::NodeSet;
 
 /// Members carry it out and sign it one by one, so not every few seconds.
-const EVERY_MS: u64 = 10 * 60_000;
+const EVERY_MS: u64 = 10 * MINUTE_MS;
 
 /// Members that must agree that something is lost.
 const AGREE: usize = 2;

@@ -3,6 +3,7 @@
 
 use zwiebel_proto::sorted::SortedSet;
 
+use crate::clock::{HOUR_MS, MINUTE_MS};
 use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
 use crate::model::Model;
@@ -18,11 +19,11 @@ const QUORUM: usize = 2;
 const MAX_ASKED: usize = 7;
 
 /// How long an agreed list is good for: two hours.
-const REFRESH_MS: u64 = 2 * 3_600_000;
+const REFRESH_MS: u64 = 2 * HOUR_MS;
 const RETRY_MS: u64 = 20_000;
 
 /// However loudly somebody asks for a new list, there is no more than one round in this time.
-const MIN_PAUSE_MS: u64 = 60_000;
+const MIN_PAUSE_MS: u64 = MINUTE_MS;
 
 #[derive(Default)]
 pub(crate) struct Votes {

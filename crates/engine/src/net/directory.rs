@@ -1,10 +1,11 @@
 //! The gateway's node list: enough to start with, never believed alone once nodes can be asked (service-nodes 9.5).
 
+use crate::clock::HOUR_MS;
 use crate::effect::RequestId;
 use crate::view::Way;
 
 /// How long the list is good for.
-pub(crate) const REFRESH_MS: u64 = 3_600_000;
+pub(crate) const REFRESH_MS: u64 = HOUR_MS;
 
 const RETRY_MS: u64 = 500;
 const RETRY_MAX_MS: u64 = 30_000;

@@ -6,6 +6,7 @@ use zwiebel_crypto::keys::Ed25519Public;
 
 use super::NodeSet;
 use super::pool::Pool;
+use crate::clock::DAY_MS;
 use crate::model::rows::{GuardRow, GuardsRow};
 
 /// Guards in use at the same time; one path for each.
@@ -15,7 +16,7 @@ pub(crate) const WANTED: usize = 2;
 const MAX_GUARDS: usize = 6;
 
 /// A guard is kept this long: four weeks.
-const KEEP_MS: u64 = 28 * 24 * 3_600_000;
+const KEEP_MS: u64 = 28 * DAY_MS;
 
 /// Lost paths in a row before a guard is put off.
 const MAX_LOSSES: u8 = 2;

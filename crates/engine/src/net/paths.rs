@@ -8,9 +8,10 @@ use zwiebel_proto::sorted::SortedSet;
 
 use super::pool::Pool;
 use super::{NodeSet, pick};
+use crate::clock::MINUTE_MS;
 
 /// How long a path is used before its relays change.
-pub(crate) const RENEW_MS: u64 = 10 * 60_000;
+pub(crate) const RENEW_MS: u64 = 10 * MINUTE_MS;
 
 /// Failures through one path, whatever the destination, before it is given up.
 const MAX_FAILURES: u8 = 4;

@@ -8,6 +8,7 @@ use zwiebel_proto::sorted::{SortedMap, SortedSet};
 
 use super::trust::OperatorRow;
 use super::{NodeSet, pick};
+use crate::clock::MINUTE_MS;
 use crate::model::rows::{NodeRow, NodesRow};
 
 /// A path of three and somebody at its end.
@@ -20,7 +21,7 @@ const MAX_NODES: usize = 20_000;
 const STRIKES: u8 = 3;
 
 /// How long a node is set aside.
-const BENCH_MS: u64 = 10 * 60_000;
+const BENCH_MS: u64 = 10 * MINUTE_MS;
 
 /// Accusations kept per node.
 const MAX_ACCUSATIONS: usize = 4;

@@ -8,6 +8,7 @@ use zwiebel_proto::swarm::{self, SwarmId};
 use super::paths::Paths;
 use super::pool::Pool;
 use super::{NodeSet, Owner, pick};
+use crate::clock::HOUR_MS;
 use crate::model::rows::NodeRow;
 
 /// With fewer members left the swarm is asked for again.
@@ -19,7 +20,7 @@ const STRIKES: u8 = 3;
 const MAX_SWARMS: usize = 500;
 
 /// A swarm learnt from nodes is believed this long.
-const KEEP_MS: u64 = 3_600_000;
+const KEEP_MS: u64 = HOUR_MS;
 
 #[derive(Default)]
 pub(crate) struct Swarms {

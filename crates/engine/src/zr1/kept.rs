@@ -77,12 +77,6 @@ impl Manager {
         true
     }
 
-    /// Whether a message is still on its way.
-    #[must_use]
-    pub fn is_waiting(&self, to: &AccountId, id: &[u8; 16]) -> bool {
-        self.out.values().any(|row| row.to == *to && row.id == *id && !row.delivered)
-    }
-
     pub(super) fn has_mail_for(&self, who: &AccountId) -> bool {
         self.out.values().any(|row| row.to == *who && !row.delivered && !row.failed)
     }

@@ -1,3 +1,5 @@
+//! Bencode: vectors, one encoding for one value, bounds.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

@@ -17,9 +17,8 @@ use super::report::{Ignored, MergeReport};
 use super::tree::{self, Dict, Value};
 use super::{ConfigError, Kind, multipart, seal, wrap};
 use crate::account::Account;
-use crate::envelope::MAX_DATA;
 use crate::sorted::SortedSet;
-use crate::storage_rpc::{MessageHash, Namespace, message_hash};
+use crate::storage_rpc::{MAX_MESSAGE, MessageHash, Namespace, message_hash};
 
 /// The most hashes kept for deletion; more than a config in parts has.
 const MAX_OBSOLETE: usize = 600;
@@ -220,7 +219,7 @@ impl Object {
         }
         let encrypted = encrypt(&padded);
         let wrapped = wrap::wrap(account, self.kind.wrap, encoded.version.seqno, encrypted.clone());
-        Ok(vec![wrapped.filter(|wrapped| wrapped.len() <= MAX_DATA).unwrap_or(encrypted)])
+        Ok(vec![wrapped.filter(|wrapped| wrapped.len() <= MAX_MESSAGE).unwrap_or(encrypted)])
     }
 
     /// Everything of the push was stored and deleted.
@@ -300,7 +299,7 @@ impl Object {
 
     /// Undoes everything around one stored message (5.3 step 2).
     fn open(&mut self, account: &Account, given: &MessageHash, stored: &[u8], now_ms: u64) -> Result<Opened, Ignored> {
-        if stored.len() > MAX_DATA {
+        if stored.len() > MAX_MESSAGE {
             return Err(Ignored::Damaged);
         }
         let hash = message_hash(&account.id().to_bytes(), self.kind.namespace, stored);

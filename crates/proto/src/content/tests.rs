@@ -1,3 +1,5 @@
+//! Contents of messages: the table of encodings, limits, what is unknown or missing.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

@@ -1,3 +1,5 @@
+//! Stored messages from padding to sealed box against vectors, and everything a recipient must refuse.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]
@@ -110,7 +112,7 @@ fn what_is_sent_arrives() {
 
 #[test]
 fn what_cannot_be_sent_is_refused() {
-    let long = Content::new(T, Payload::Data(visible(&"x".repeat(MAX_DATA))));
+    let long = Content::new(T, Payload::Data(visible(&"x".repeat(MAX_MESSAGE))));
     let timeless = Content { sent_ms: None, ..chain_content() };
     let nobody = AccountId::from_key(X25519Public([0; 32]));
     let refused = |to: &AccountId, content: &Content| seal_message(&alice(), to, content, &mut rng()).err();
@@ -199,7 +201,7 @@ fn wrappings_are_checked() {
     assert!(matches!(error(wire::Envelope { content: Some(vec![0; 143]), ..good() }), Some(Envelope(_))));
     assert!(matches!(error(wire::Envelope { pro_sig: Some(vec![0; 63]), ..good() }), Some(Envelope(_))));
     assert_eq!(open_message(&bob(), &[0, 1, 2]), Err(Version2));
-    assert!(matches!(open_message(&bob(), &vec![1; MAX_DATA + 1]), Err(Envelope(_))));
+    assert!(matches!(open_message(&bob(), &vec![1; MAX_MESSAGE + 1]), Err(Envelope(_))));
     assert!(matches!(open_message(&bob(), &[]), Err(Envelope(_))));
 }
 

@@ -1,3 +1,5 @@
+//! Hashes of names and sealed answers against vectors.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

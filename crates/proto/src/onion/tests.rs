@@ -1,3 +1,5 @@
+//! Packets and answers of onion requests against vectors, errors of hops, and hostile layers.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

@@ -1,3 +1,5 @@
+//! Padding: the table of lengths, and missing ends.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

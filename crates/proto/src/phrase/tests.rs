@@ -1,3 +1,5 @@
+//! Recovery phrases: the list, vectors, mistakes while typing.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,3 +1,5 @@
+//! Sorted lists do what the standard maps, sets and sorts do.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;

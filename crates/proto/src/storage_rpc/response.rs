@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use zwiebel_crypto::keys::{Ed25519Public, X25519Public};
 
-use super::{MAX_BATCH, MAX_MESSAGE, MessageHash, Namespace, confirmation, message_hash};
+use super::{MAX_BATCH, MAX_MESSAGE, MessageHash, confirmation};
 use crate::account_id::AccountId;
 use crate::swarm::SwarmId;
 
@@ -258,14 +258,6 @@ impl RetrieveResponse {
         }
         let messages = wire.messages.into_iter().filter_map(stored_message).collect();
         Ok(Self { messages, more: wire.more, t: wire.t })
-    }
-}
-
-impl StoredMessage {
-    /// Whether the hash is that of the data, for this account and namespace. If not, the node made it up.
-    #[must_use]
-    pub fn is_genuine(&self, account: &AccountId, namespace: Namespace) -> bool {
-        self.hash == message_hash(&account.to_bytes(), namespace, &self.data)
     }
 }
 

@@ -73,6 +73,7 @@ pub fn revoked_subaccounts(timestamp: u64) -> Vec<u8> {
 }
 
 /// `monitor` of an account (prefix byte and key), with or without the messages' data. Time in **seconds**.
+/// Nothing here sends or answers it yet; it is here because the vectors have it.
 #[must_use]
 pub fn monitor(pubkey: &[u8; 33], timestamp_s: u64, with_data: bool, namespaces: &[Namespace]) -> Vec<u8> {
     let namespaces: Vec<_> = namespaces.iter().map(ToString::to_string).collect();

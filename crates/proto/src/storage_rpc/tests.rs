@@ -1,3 +1,5 @@
+//! Storage calls: hashes, signed texts and requests against vectors, and answers that lie.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]
@@ -278,16 +280,6 @@ fn one_bad_message_does_not_spoil_the_others() {
     assert_eq!((parsed.messages[1].hash, parsed.messages[1].data.len()), (h1, 0));
     assert_eq!(RetrieveResponse::from_value(&answer), Ok(parsed));
     assert_eq!(RetrieveResponse::parse(b"[]"), Err(ResponseError::Malformed));
-}
-
-#[test]
-fn hashes_prove_where_a_message_belongs() {
-    let id = alice().id();
-    let hash = message_hash(&id.to_bytes(), Namespace(0), b"abc 123");
-    let message = StoredMessage { hash, timestamp: 1, expiration: 2, data: b"abc 123".to_vec() };
-    assert!(message.is_genuine(&id, Namespace(0)));
-    assert!(!message.is_genuine(&id, Namespace(2)));
-    assert!(!message.is_genuine(&crate::testing::bob().id(), Namespace(0)));
 }
 
 #[test]

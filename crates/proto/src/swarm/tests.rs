@@ -1,3 +1,5 @@
+//! Positions on the ring and assignments of nodes against vectors.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[cfg(target_arch = "wasm32")]

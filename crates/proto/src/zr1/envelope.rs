@@ -22,45 +22,27 @@ pub const MAGIC: [u8; 3] = [0x00, 0x5a, 0x01];
 /// What an envelope is longer than its body: magic, ephemeral key, tag.
 pub const OVERHEAD: usize = 51;
 
-/// Prefix byte of account mailboxes.
+/// Prefix byte of account mailboxes. 0x03 is reserved for those of private groups.
 const ACCOUNT: u8 = 0x05;
-/// Prefix byte of group mailboxes.
-const GROUP: u8 = 0x03;
 /// The key of an envelope serves one text only, so its nonce may be fixed.
 const NONCE: [u8; 12] = [0; 12];
 
 /// Whom an envelope is for: the key of a mailbox.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct OuterKey {
-    prefix: u8,
-    key: X25519Public,
-}
+pub struct OuterKey(X25519Public);
 
 impl OuterKey {
     /// The mailbox of an account.
     #[must_use]
     pub const fn of_account(id: &AccountId) -> Self {
-        Self { prefix: ACCOUNT, key: id.key() }
+        Self(id.key())
     }
 
     /// The mailbox of the account with this signing key; `None` if the key is not a usable point.
     #[must_use]
     pub fn of_signer(account: &Ed25519Public) -> Option<Self> {
-        account.to_x25519().map(|key| Self { prefix: ACCOUNT, key })
+        account.to_x25519().map(Self)
     }
-
-    /// The mailbox of a private group, see [`group_secret`].
-    #[must_use]
-    pub fn of_group(secret: &X25519Secret) -> Self {
-        Self { prefix: GROUP, key: secret.public() }
-    }
-}
-
-/// The secret of a private group's mailbox under one of its group keys (7).
-#[must_use]
-pub fn group_secret(group_key: &Secret<32>, group_id: &[u8; 33]) -> X25519Secret {
-    let secret = hkdf::<32, 32>(&ZERO_SALT, &[group_key.expose()], &[labels::GROUP_OUTER, group_id]);
-    X25519Secret::from_bytes(*secret.expose())
 }
 
 /// The size an envelope of at least `least` bytes gets; `None` if it fits none. There is no small bucket: a short
@@ -84,7 +66,7 @@ pub fn bucket(least: usize) -> Option<usize> {
 pub fn seal(to: &OuterKey, body: &[u8], rng: &mut (impl CryptoRng + ?Sized)) -> Result<Vec<u8>, WeakKey> {
     let ephemeral = X25519Secret::generate(rng);
     let public = ephemeral.public();
-    let key = outer_key(&ephemeral.agree(&to.key)?, &public, &to.key);
+    let key = outer_key(&ephemeral.agree(&to.0)?, &public, to);
     let mut envelope = [MAGIC.as_slice(), &public.0].concat();
     let sealed = chacha_seal(key.expose(), &NONCE, &aad(&envelope, to), body);
     envelope.extend(sealed);
@@ -94,16 +76,6 @@ pub fn seal(to: &OuterKey, body: &[u8], rng: &mut (impl CryptoRng + ?Sized)) -> 
 /// The body of an envelope to this account; `None` if it is not one, or not whole.
 #[must_use]
 pub fn open(account: &X25519Secret, blob: &[u8]) -> Option<Vec<u8>> {
-    open_as(account, ACCOUNT, blob)
-}
-
-/// The body of an envelope to a private group; see [`group_secret`].
-#[must_use]
-pub fn open_group(secret: &X25519Secret, blob: &[u8]) -> Option<Vec<u8>> {
-    open_as(secret, GROUP, blob)
-}
-
-fn open_as(secret: &X25519Secret, prefix: u8, blob: &[u8]) -> Option<Vec<u8>> {
     if blob.len() > MAX_BLOB {
         return None;
     }
@@ -113,16 +85,16 @@ fn open_as(secret: &X25519Secret, prefix: u8, blob: &[u8]) -> Option<Vec<u8>> {
     if *magic != MAGIC || !public.is_canonical() {
         return None;
     }
-    let to = OuterKey { prefix, key: secret.public() };
-    let key = outer_key(&secret.agree(&public).ok()?, &public, &to.key);
+    let to = OuterKey(account.public());
+    let key = outer_key(&account.agree(&public).ok()?, &public, &to);
     chacha_open(key.expose(), &NONCE, &aad(head, &to), sealed)
 }
 
 /// k_out.
-fn outer_key(shared: &SharedSecret, ephemeral: &X25519Public, to: &X25519Public) -> Secret<32> {
-    hkdf(&ZERO_SALT, &[shared.expose()], &[labels::ENVELOPE, &ephemeral.0, &to.0])
+fn outer_key(shared: &SharedSecret, ephemeral: &X25519Public, to: &OuterKey) -> Secret<32> {
+    hkdf(&ZERO_SALT, &[shared.expose()], &[labels::ENVELOPE, &ephemeral.0, &to.0.0])
 }
 
 fn aad(head: &[u8], to: &OuterKey) -> Vec<u8> {
-    [head, &[to.prefix], &to.key.0].concat()
+    [head, &[ACCOUNT], &to.0.0].concat()
 }

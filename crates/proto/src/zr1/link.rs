@@ -88,7 +88,7 @@ impl LinkToken {
 }
 
 /// Encrypts a request for the other devices of the account. `bundle` are the bytes of the device's first bundle.
-/// Draws 24 bytes.
+/// Draws 24 bytes. A new device of ours lists itself instead; this is for tests and vectors, and for who reads them.
 ///
 /// # Errors
 /// [`BlobError::Length`] if bundle or platform are too long.

@@ -3,6 +3,7 @@
 use zwiebel_crypto::handshake::Origin;
 
 use super::container::Kind;
+use crate::storage_rpc::MAX_MESSAGE;
 
 /// The device list; anybody reads, the owner writes, one value.
 pub const MANIFEST: i16 = -6001;
@@ -23,7 +24,7 @@ pub const MAX_DEVICES: usize = 8;
 /// How many values of one outbox are looked at: a replica may hold several, a hostile one any number.
 pub const MAX_VALUES: usize = 8;
 /// The largest blob a swarm stores.
-pub const MAX_BLOB: usize = 76_800;
+pub const MAX_BLOB: usize = MAX_MESSAGE;
 
 /// Lives of the blobs, in milliseconds.
 pub mod ttl {

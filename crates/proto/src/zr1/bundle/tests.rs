@@ -1,3 +1,5 @@
+//! Bundles of prekeys: rules, times, damaged bytes.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;

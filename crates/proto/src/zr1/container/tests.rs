@@ -1,3 +1,5 @@
+//! Containers and envelopes: the message of KAT-1, sizes, several devices, damaged bytes.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use hex_literal::hex;

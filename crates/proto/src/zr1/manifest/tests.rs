@@ -1,3 +1,5 @@
+//! Lists of devices: rules, endorsements, revocations, and what merging two of them must give.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
