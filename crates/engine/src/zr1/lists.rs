@@ -7,7 +7,7 @@ use zwiebel_proto::sorted::sort_by_key;
 use zwiebel_proto::zr1::content::ContentKind;
 use zwiebel_proto::zr1::mailbox::{self, ttl};
 use zwiebel_proto::zr1::manifest::{
-    DeviceEntry, Draft, MAX_REVOKED, Manifest, Mode, REPUBLISH_AFTER_MS, Revocation, RevocationReason, endorse, merge,
+    DeviceEntry, Draft, Manifest, Mode, REPUBLISH_AFTER_MS, RevocationReason, endorse, merge,
 };
 use zwiebel_proto::zr1::sticky::{StickyEntry, StickySet, StickyState};
 
@@ -104,7 +104,11 @@ impl Manager {
             self.accept_own(list, blob, m);
             return;
         }
-        let Ok((merged, _)) = merge(&ours, list, m.now_ms) else { return };
+        let Ok((merged, seq)) = merge(&ours, list, m.now_ms) else { return };
+        if merged.devices.is_empty() && merged.mode == Mode::On {
+            self.nobody_left(&merged, seq, list, m);
+            return;
+        }
         let holds = |draft: &Draft| same(draft, &merged);
         match (holds(&list.list), holds(&ours.list)) {
             // Theirs says everything: the higher number counts, and of two alike one fixed choice.
@@ -119,6 +123,17 @@ impl Manager {
                     self.sign_list(&merged, list.seq.max(ours.seq), m);
                 }
             }
+        }
+    }
+
+    /// Two devices have revoked each other, and nobody takes that back: both are out, and say so. Whichever the person takes up
+    /// again is a new device, which goes on from what both lists say.
+    fn nobody_left(&mut self, merged: &Draft, seq: u64, list: &Manifest, m: &mut Moment<'_>) {
+        let Some(device) = &self.device else { return };
+        if device.row.status == Status::New {
+            self.join(merged, seq, m);
+        } else if list.is_revoked(&DeviceId(device.id)) {
+            self.wipe(m.now_ms);
         }
     }
 
@@ -209,7 +224,7 @@ impl Manager {
         draft.mode = Mode::On;
         draft.restored = endorsed.is_none() && !list.devices.is_empty();
         if let Some(old) = row.predecessor {
-            revoke_in(&mut draft, DeviceId(old), RevocationReason::Renewed, m.now_ms);
+            draft.revoke(DeviceId(old), RevocationReason::Renewed, m.now_ms);
         }
         let taken = draft.devices.iter().any(|other| other.slot == entry.slot);
         let slot = if taken { draft.free_slot() } else { Some(entry.slot) };
@@ -250,7 +265,7 @@ impl Manager {
     fn repeat_if_gone(&mut self, newest_there: Option<[u8; 32]>, answer: &Published, m: &mut Moment<'_>) {
         let flying = |namespace: i16| self.live.publishing.values().any(|at| *at == namespace);
         let list_flies = flying(mailbox::MANIFEST);
-        let Some(device) = &self.device else { return };
+        let Some(device) = self.device.as_ref().filter(|_| self.is_on()) else { return };
         let (bundle, slot) = (device.row.bundle.clone(), device.row.bundle_slot);
         let namespace = mailbox::bundle_namespace(slot);
         let bundle_flies = namespace.is_some_and(flying);
@@ -319,7 +334,7 @@ impl Manager {
         let Some(list) = self.own_list().cloned() else { return };
         let mut draft = list.list.clone();
         draft.restored = false;
-        revoke_in(&mut draft, device, reason, m.now_ms);
+        draft.revoke(device, reason, m.now_ms);
         let farewell = self.farewell(device, m);
         self.sign_list(&draft, list.seq, m);
         self.step.stores.extend(farewell); // after the list, which it makes the device read
@@ -450,17 +465,6 @@ impl Manager {
             self.change_person(*contact, |row| row.verified = verified);
         }
     }
-}
-
-/// Revokes a device in a list, dropping the oldest revocation if there is no room.
-fn revoke_in(draft: &mut Draft, device: DeviceId, reason: RevocationReason, now: u64) {
-    draft.devices.retain(|entry| entry.public.id() != device);
-    if draft.revocation(&device).is_none() {
-        draft.revoked.push(Revocation { device, revoked_at_ms: now, reason });
-    }
-    sort_by_key(&mut draft.revoked, |revocation| (revocation.revoked_at_ms, revocation.device));
-    let excess = draft.revoked.len().saturating_sub(MAX_REVOKED);
-    draft.revoked.drain(..excess);
 }
 
 /// Whether two lists say the same of devices and revocations.

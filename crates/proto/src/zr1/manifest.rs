@@ -74,19 +74,20 @@ pub struct DeviceEntry {
     pub endorsement: [u8; 64],
 }
 
-/// Why a device was revoked.
+/// Why a device was revoked, weakest first: of two reasons for one device the stronger one counts. A device that was
+/// renewed may have a successor, so that anything else said of it makes it less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RevocationReason {
-    /// The user said so.
-    User,
     /// The device made itself new keys.
     Renewed,
-    /// It was silent for too long.
-    Stale,
     /// There was no slot for it.
     Overflow,
+    /// It was silent for too long.
+    Stale,
     /// A later version's reason.
     Other(u8),
+    /// The user said so.
+    User,
 }
 
 /// A device that is out, for ever.

@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use zwiebel_crypto::handshake::DeviceKeys;
 
 use super::super::tests::{ADDED_AT, Mail as _, NOW, Side};
-use super::merge::merge_lists;
 use super::*;
 
 /// A device with keys of one repeated byte.
@@ -41,6 +40,11 @@ fn revoked(byte: u8, reason: RevocationReason) -> Revocation {
 
 fn list(devices: Vec<DeviceEntry>, revoked: Vec<Revocation>) -> Draft {
     Draft { mode: Mode::On, restored: false, devices, revoked }
+}
+
+/// Two lists joined, written at once.
+fn merge_lists(a: &Draft, b: &Draft, now_ms: u64) -> Draft {
+    merge::merge_lists(a, b, &Side::a().account.public(), now_ms)
 }
 
 fn signed(list: &Draft, seq: u64) -> Vec<u8> {
@@ -156,8 +160,12 @@ fn merging_moves_the_younger_device_and_leaves_the_ninth_out() {
     let key = |byte| device(byte).public();
     assert_eq!(slots, [(0, key(1)), (1, key(2)), (2, key(4)), (3, key(3))]);
 
-    let eight: Vec<_> = (1..=8).map(|byte| endorsed(byte, byte - 1, 1)).collect();
-    let merged = merge_lists(&list(eight.clone(), vec![]), &list(vec![entry(9, 0, 1)], vec![]), NOW);
+    let eight: Vec<_> =
+        (1..=8).map(|byte| if byte == 1 { entry(1, 0, 0) } else { endorsed(byte, byte - 1, 1) }).collect();
+    // Whatever it says of itself.
+    let mut ninth = endorsed(9, 0, 10);
+    ninth.added_at_ms = 1;
+    let merged = merge_lists(&list(eight.clone(), vec![]), &list(vec![ninth], vec![]), NOW);
     assert_eq!(merged.devices, eight);
     assert_eq!(
         merged.revoked,
@@ -166,12 +174,56 @@ fn merging_moves_the_younger_device_and_leaves_the_ninth_out() {
 }
 
 #[test]
+fn of_two_entries_the_one_that_is_vouched_for_is_kept() {
+    let mut boastful = entry(2, 1, ADDED_AT);
+    boastful.says_endorsed = true;
+    boastful.caps = 99;
+    let good = list(vec![entry(1, 0, 0), endorsed(2, 1, 1)], vec![]);
+    for (other, kept) in [(boastful, good.devices[1]), (entry(2, 1, 9), good.devices[1])] {
+        let other = list(vec![entry(1, 0, 0), other], vec![]);
+        assert_eq!(merge_lists(&good, &other, NOW).devices[1], kept);
+        assert_eq!(merge_lists(&other, &good, NOW).devices[1], kept);
+    }
+    // A device that was thrown out vouches for nobody.
+    let out = list(vec![boastful], vec![revoked(1, RevocationReason::User)]);
+    assert_eq!(merge_lists(&good, &out, NOW).devices, [boastful]);
+}
+
+#[test]
+fn a_revocation_is_not_made_a_renewal_afterwards() {
+    let at = |reason, revoked_at_ms| Revocation { reason, revoked_at_ms, ..revoked(1, reason) };
+    for reason in [RevocationReason::User, RevocationReason::Stale, RevocationReason::Overflow] {
+        let (said, later) = (at(reason, NOW - 5), at(RevocationReason::Renewed, NOW));
+        let (said, later) = (list(vec![], vec![said]), list(vec![], vec![later]));
+        assert_eq!(merge_lists(&said, &later, NOW).revoked, [at(reason, NOW)]);
+        assert_eq!(merge_lists(&later, &said, NOW).revoked, [at(reason, NOW)]);
+    }
+}
+
+#[test]
+fn only_lists_of_one_race_name_devices_together() {
+    let old = list(vec![entry(1, 0, 0), entry(2, 1, 0)], vec![revoked(3, RevocationReason::User)]);
+    let new = list(vec![entry(1, 0, 0), entry(4, 1, 1)], vec![]);
+    let merged = |old_seq, new_seq, now_ms| {
+        let (old, new) = (accepted(&old, old_seq), accepted(&new, new_seq));
+        let (merged, seq) = merge(&old, &new, now_ms).unwrap();
+        assert_eq!((&merged, seq), (&merge(&new, &old, now_ms).unwrap().0, new_seq + 1));
+        assert!(merged.revocation(&device(3).id()).is_some(), "a revocation always counts");
+        merged.devices.len()
+    };
+    assert_eq!(merged(7, 7, NOW), 3);
+    assert_eq!(merged(7, 8, NOW), 3);
+    assert_eq!(merged(7, 9, NOW), 2);
+    assert_eq!(merged(7, 8, NOW + MAX_VALIDITY_MS + 1), 2, "it has run out");
+}
+
+#[test]
 fn merging_counts_on_and_keeps_to_one_account() {
     let a = accepted(&list(vec![entry(1, 0, 0)], vec![]), 4);
     let off = Draft { mode: Mode::Off, restored: false, devices: vec![], revoked: vec![] };
-    let b = accepted(&off, 9);
+    let b = accepted(&off, 5);
     let (merged, seq) = merge(&a, &b, NOW).unwrap();
-    assert_eq!((merged.mode, seq), (Mode::On, 10));
+    assert_eq!((merged.mode, seq), (Mode::On, 6));
     let blob = off.sign(&Side::b().account, 1, &[0; 32], NOW).unwrap();
     let other = Manifest::verify(&blob, &Side::b().id(), NOW).unwrap();
     assert_eq!(merge(&a, &other, NOW).unwrap_err(), MergeError::OtherAccount);
@@ -194,6 +246,15 @@ fn old_revocations_are_forgotten_and_the_newest_sixteen_kept() {
     assert!(merged.revoked.contains(&new));
     assert!(!merged.revoked.contains(&old));
     assert!(!merged.revoked.contains(&many[15]), "the oldest made room");
+
+    // What people said goes last, as long as a list from before it may be valid.
+    let mut list = list(vec![entry(50, 0, 0)], vec![]);
+    list.revoke(device(50).id(), RevocationReason::User, NOW - 9);
+    (0..16).for_each(|byte| list.revoke(device(byte).id(), RevocationReason::Renewed, NOW));
+    assert!(list.devices.is_empty() && list.revocation(&device(50).id()).is_some());
+    assert_eq!(list.revoked.len(), MAX_REVOKED);
+    list.revoke(device(60).id(), RevocationReason::Renewed, NOW + MAX_VALIDITY_MS);
+    assert!(list.revocation(&device(50).id()).is_none());
 }
 
 /// Two things over three lists depend on the order, whatever the rule: see the module's text. This is why P12 is

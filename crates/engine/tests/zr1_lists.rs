@@ -1,0 +1,139 @@
+//! The own list of devices against nodes that show old ones, and against devices of the account that contradict each other
+//! (forward-secrecy 2.4, 5.6).
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use zwiebel_crypto::handshake::DeviceId;
+use zwiebel_engine::view::DeviceStatus;
+use zwiebel_engine::zr1::{Event, Published};
+use zwiebel_proto::account::Account;
+use zwiebel_proto::zr1::mailbox;
+use zwiebel_proto::zr1::manifest::{Manifest, RevocationReason};
+use zwiebel_testkit::zr1_sim::{Faults, Sim};
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+fn published(sim: &Sim, account: usize) -> Manifest {
+    let there = sim.swarm.outbox(&sim.ids[account], mailbox::MANIFEST, sim.now_ms);
+    Manifest::verify(there.last().unwrap(), &sim.ids[account], sim.now_ms).unwrap()
+}
+
+fn id(sim: &Sim, device: usize) -> DeviceId {
+    sim.devices[device].manager.device_id().unwrap()
+}
+
+/// Whether a device names another of its account as one that belongs to it.
+fn names(sim: &Sim, device: usize, other: &DeviceId) -> bool {
+    let own = sim.ids[sim.devices[device].account];
+    sim.devices[device].manager.devices(&own, sim.now_ms).iter().any(|one| one.id == other.0)
+}
+
+/// Two months in which everybody who is there writes.
+fn two_months(sim: &mut Sim, writer: usize) {
+    for _ in 0..9 {
+        sim.write_from(writer);
+        sim.pass(14, DAY_MS / 2);
+    }
+}
+
+#[test]
+fn lists_from_before_a_forgotten_revocation_bring_no_device_back() {
+    let mut sim = Sim::new(1, [3, 1], Faults::default());
+    let (alice, lost) = (sim.ids[0], id(&sim, 2));
+    let mut old = sim.swarm.outbox(&alice, mailbox::MANIFEST, sim.now_ms);
+    sim.pass(30, HOUR_MS);
+    old.extend(sim.swarm.outbox(&alice, mailbox::MANIFEST, sim.now_ms));
+    old.dedup();
+    assert!(old.len() > 1);
+    sim.devices[2].away = true;
+    sim.act(0, |manager, m| manager.revoke(lost, m));
+    two_months(&mut sim, 3);
+    for device in [0, 1] {
+        let replayed = Published { manifests: old.clone(), nodes: 3, ..Published::default() };
+        sim.act(device, |manager, m| manager.fetched(alice, replayed, m));
+        assert!(!names(&sim, device, &lost));
+    }
+    sim.pass(3, HOUR_MS);
+    assert!(published(&sim, 0).device(&lost).is_none());
+}
+
+#[test]
+fn a_device_that_was_away_for_two_months_brings_none_back() {
+    let mut sim = Sim::new(2, [3, 1], Faults::default());
+    let (alice, lost, away) = (sim.ids[0], id(&sim, 2), id(&sim, 1));
+    sim.devices[1].away = true;
+    sim.devices[2].away = true;
+    sim.act(0, |manager, m| manager.revoke(lost, m));
+    two_months(&mut sim, 3);
+    // Two months are enough to forget the revocation.
+    let list = published(&sim, 0);
+    let mut draft = list.list.clone();
+    draft.revoked.clear();
+    let signer = Account::from_seed16(sim.seeds[0]);
+    let manifests = vec![draft.sign(signer.ed25519(), list.seq + 1, list.hash(), sim.now_ms).unwrap()];
+    sim.act(0, |manager, m| manager.fetched(alice, Published { manifests, nodes: 3, ..Published::default() }, m));
+    sim.pass(30, HOUR_MS);
+    assert!(published(&sim, 0).list.revocation(&lost).is_none());
+    sim.devices[1].away = false;
+    sim.restart(1);
+    sim.pass(6, 10 * MINUTE_MS);
+    let list = published(&sim, 0);
+    assert!(list.device(&lost).is_none());
+    assert!(list.device(&away).is_some(), "it is listed itself");
+}
+
+#[test]
+fn a_revocation_that_only_an_older_list_has_counts() {
+    let mut sim = Sim::new(3, [3, 1], Faults::default());
+    let (alice, lost) = (sim.ids[0], id(&sim, 2));
+    sim.devices[2].away = true;
+    // The first device revokes it; what it wrote is overwritten by a sibling that goes on from the list before.
+    let before = sim.swarm.outbox(&alice, mailbox::MANIFEST, sim.now_ms);
+    sim.devices[1].away = true;
+    sim.act(0, |manager, m| manager.revoke(lost, m));
+    let with = sim.swarm.outbox(&alice, mailbox::MANIFEST, sim.now_ms).pop().unwrap();
+    sim.devices[0].away = true;
+    sim.devices[1].away = false;
+    sim.swarm.delete(&alice, mailbox::MANIFEST, &with);
+    for days in 1..5 {
+        let last = sim.swarm.outbox(&alice, mailbox::MANIFEST, sim.now_ms).pop();
+        let manifests = last.into_iter().chain(before.clone()).collect();
+        sim.now_ms += days * DAY_MS / 2;
+        sim.act(1, |manager, m| manager.fetched(alice, Published { manifests, nodes: 2, ..Published::default() }, m));
+        sim.act(1, |manager, m| manager.tick(m));
+    }
+    assert!(names(&sim, 1, &lost));
+    let late = Published { manifests: vec![with], nodes: 2, ..Published::default() };
+    sim.act(1, |manager, m| manager.fetched(alice, late, m));
+    assert!(!names(&sim, 1, &lost));
+    assert_eq!(published(&sim, 0).list.revocation(&lost).unwrap().reason, RevocationReason::User);
+}
+
+#[test]
+fn devices_that_revoke_each_other_are_both_out_and_say_so() {
+    let mut sim = Sim::new(4, [2, 1], Faults::default());
+    for device in [0, 1, 2] {
+        sim.write_from(device);
+        sim.pass(12, 2 * MINUTE_MS);
+    }
+    let before = [0, 1].map(|device| id(&sim, device));
+    sim.act(0, |manager, m| manager.revoke(before[1], m));
+    sim.act(1, |manager, m| manager.revoke(before[0], m));
+    sim.pass(40, 2 * MINUTE_MS);
+    for device in [0, 1] {
+        assert!(sim.devices[device].events.contains(&Event::Revoked), "device {device}");
+    }
+    // In the simulation the person takes both up again, as new ones.
+    let list = published(&sim, 0);
+    for device in [0, 1] {
+        assert_eq!(sim.devices[device].manager.status(), DeviceStatus::Listed);
+        assert!(list.is_revoked(&before[device]) && list.device(&id(&sim, device)).is_some());
+    }
+    let message = sim.write_from(0);
+    sim.pass(60, HOUR_MS);
+    assert!(sim.has(2, &message));
+    let answer = sim.write_from(2);
+    sim.pass(20, HOUR_MS);
+    assert!(sim.has(0, &answer) && sim.has(1, &answer));
+}
