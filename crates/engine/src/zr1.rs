@@ -139,6 +139,8 @@ struct Live {
     wanted: SortedMap<AccountId, (u64, u8)>,
     /// Fetches by hint: when the last one was.
     hinted: SortedMap<AccountId, u64>,
+    /// Since when one node alone answers for an account, with nothing.
+    alone: SortedMap<AccountId, u64>,
     /// What a scanner of this device's code gave it: shown in the greeting to the own devices.
     token_hash: Option<[u8; 32]>,
     /// The conversation on the screen.

@@ -9,6 +9,8 @@ use zwiebel_engine::input::{Command, Input};
 use zwiebel_engine::view::{DeviceStatus, Notice, Protection, SendState};
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_proto::zr1::mailbox::{MANIFEST, bundle_namespace};
+use zwiebel_testkit::node::{Behaviour, Stored};
 use zwiebel_testkit::world::World;
 
 const MINUTE_MS: u64 = 60_000;
@@ -297,6 +299,73 @@ fn a_hidden_outbox_at_first_contact_is_found_by_the_hint() {
     let answered = world.run_until(MINUTE_MS, |w| protection(w, bob, &alice_id) == SECRET);
     assert!(answered.is_some(), "an acknowledgement is an answer");
     assert_eq!(in_the_clear(&world, &alice_id), before);
+}
+
+/// Bob writes to Alice, of whose swarm only one member serves at first; that one does as `lies` says.
+fn written_while_one_member_serves(seed: u64, lies: impl Fn(&mut Vec<Stored>)) {
+    let mut world = world(seed);
+    let (alice, alice_id) = world.add_account("Alice");
+    let (bob, _) = world.add_account("Bob");
+    world.run_for(5_000);
+    let before = in_the_clear(&world, &alice_id);
+    let members = world.net.swarm_of(&alice_id.to_bytes());
+    for (n, member) in members.iter().enumerate() {
+        let node = &mut world.net.nodes[*member];
+        match n {
+            0 => lies(node.stored.get_mut(&alice_id.to_bytes()).unwrap()),
+            _ => node.behaviour = Behaviour::Silent,
+        }
+    }
+    world.command(bob, Command::OpenConversation { with: alice_id });
+    send(&mut world, bob, alice_id, "only with keys");
+    world.run_for(MINUTE_MS);
+    assert_eq!(in_the_clear(&world, &alice_id), before, "one alone is not believed");
+    for member in members {
+        world.net.nodes[member].behaviour = Behaviour::Honest;
+    }
+    let arrived = world.run_until(2 * MINUTE_MS, |w| {
+        protection(w, bob, &alice_id) != Protection::Standard && w.clients[alice].shown.conversations.len() == 1
+    });
+    assert!(arrived.is_some());
+    assert_eq!(in_the_clear(&world, &alice_id), before);
+}
+
+#[test]
+fn a_member_that_shows_nothing_while_the_others_are_silent_talks_nobody_down() {
+    written_while_one_member_serves(220, |stored| stored.retain(|one| one.namespace != Namespace(MANIFEST)));
+}
+
+#[test]
+fn a_member_full_of_junk_while_the_others_are_silent_talks_nobody_down() {
+    written_while_one_member_serves(221, |stored| fill_with_junk(stored, MANIFEST));
+}
+
+/// Values that come before every true one in any order, in the place of the true one.
+fn fill_with_junk(stored: &mut Vec<Stored>, namespace: i16) {
+    let at = stored.iter().position(|one| one.namespace == Namespace(namespace)).unwrap();
+    let one = stored.remove(at);
+    stored.extend((0..20).map(|n| Stored { data: vec![n], ..one.clone() }));
+}
+
+#[test]
+fn junk_of_one_member_hides_nothing_that_the_others_show() {
+    let mut world = world(222);
+    let (alice, alice_id) = world.add_account("Alice");
+    let (bob, bob_id) = world.add_account("Bob");
+    world.run_for(5_000);
+    let bundle = bundle_namespace(0).unwrap();
+    let members = world.net.swarm_of(&alice_id.to_bytes());
+    // Of every three members that are asked one at least is honest, and one at least lies.
+    for member in &members[..members.len() - 2] {
+        let stored = world.net.nodes[*member].stored.get_mut(&alice_id.to_bytes()).unwrap();
+        fill_with_junk(stored, MANIFEST);
+        fill_with_junk(stored, bundle);
+    }
+    world.command(alice, Command::OpenConversation { with: bob_id });
+    send(&mut world, bob, alice_id, "only with keys");
+    let arrived = world.run_until(MINUTE_MS, |w| with_prefix(w, alice, "only").len() == 1);
+    assert!(arrived.is_some());
+    assert_eq!(in_the_clear(&world, &alice_id), 0);
 }
 
 #[test]

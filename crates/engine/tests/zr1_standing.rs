@@ -135,3 +135,30 @@ fn a_device_in_doubt_makes_no_trusted_one() {
     };
     assert_eq!((unendorsed(&sim, 0), unendorsed(&sim, 1)), (1, 1), "the doubt goes along");
 }
+
+#[test]
+fn one_node_alone_does_not_say_that_somebody_publishes_nothing() {
+    let mut sim = Sim::new(5, [1, 1], Faults::default());
+    let id = write_to_plain(&mut sim, 7);
+    let alone = || Published { nodes: 1, unheard: 4, ..Published::default() };
+    let asks = |sim: &Sim, in_ms: u64| {
+        sim.devices[0].manager.wanted(sim.now_ms + in_ms).iter().any(|wanted| wanted.owner == plain())
+    };
+    for minute in 0..10 {
+        sim.act(0, |manager, m| manager.fetched(plain(), alone(), m));
+        assert_eq!(went_plain(&sim, &id), 0, "after {minute} minutes");
+        assert!(!asks(&sim, 0) && asks(&sim, 3_000), "it is asked again, soon");
+        sim.now_ms += MINUTE_MS;
+    }
+    sim.now_ms += 1;
+    sim.act(0, |manager, m| manager.fetched(plain(), alone(), m));
+    assert_eq!(went_plain(&sim, &id), 1, "what is left of a swarm is believed in the end");
+
+    // Two are enough, and so is a swarm of one.
+    for (nodes, unheard) in [(2, 3), (1, 0)] {
+        let mut sim = Sim::new(5, [1, 1], Faults::default());
+        let id = write_to_plain(&mut sim, nodes);
+        sim.act(0, |manager, m| manager.fetched(plain(), Published { nodes, unheard, ..Published::default() }, m));
+        assert_eq!(went_plain(&sim, &id), 1);
+    }
+}

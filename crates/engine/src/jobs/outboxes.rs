@@ -20,8 +20,11 @@ use crate::zr1::{Published, Wanted};
 /// Accounts read at the same time.
 const MAX_READS: usize = 4;
 
-/// What has come by then is taken for all.
+/// What has come by then is taken for all, if it says anything; if not, members are asked that were not asked yet.
 const PATIENCE_MS: u64 = 6_000;
+
+/// Witnesses that are taken of one member: those of eight devices, none of them deleted for long.
+const MAX_WITNESSES: usize = 256;
 
 /// When members refused what only we may read: by then we know what time it is.
 const REFUSED_MS: u64 = 4_000;
@@ -43,7 +46,11 @@ pub(crate) struct Reading {
     drained: SortedMap<Ed25519Public, u64>,
 }
 
+#[derive(Default)]
 struct Read {
+    /// From so many members; who does not answer is replaced, as long as there are others.
+    wanted: usize,
+    asked: NodeSet,
     flying: SortedMap<RequestId, Ed25519Public>,
     until: u64,
     published: Published,
@@ -92,7 +99,9 @@ impl Engine {
             .map(|(owner, _)| *owner)
             .collect();
         for owner in over {
-            self.finish_read(cx, owner);
+            if !self.read_on(cx, owner) {
+                self.finish_read(cx, owner);
+            }
         }
         if self.net.paths.list.is_empty() || self.net.pause_until > cx.now || self.live.reading.pause_until > cx.now {
             return;
@@ -109,28 +118,51 @@ impl Engine {
     }
 
     fn begin_read(&mut self, cx: &mut Cx<'_>, owner: AccountId, nodes: u8) {
+        let wanted = usize::from(nodes);
+        self.live.reading.open.insert(owner, Read { wanted, ..Read::default() });
+        if !self.ask_members(cx, owner, wanted) {
+            self.live.reading.open.remove(&owner);
+            self.live.reading.pause_until = cx.now.saturating_add(RETRY_MS);
+        }
+    }
+
+    /// Asks so many members that this read has not asked yet. Whether there were any.
+    fn ask_members(&mut self, cx: &mut Cx<'_>, owner: AccountId, count: usize) -> bool {
         let swarm = self.net.swarms.of(&owner, &self.net.pool, cx.now);
         let thin = swarm.is_thin();
         let swarm = swarm.clone();
         if thin {
             self.ask_swarm(cx, owner);
         }
-        let Some(request) = self.read_request(cx, owner) else { return };
-        let mut asked = NodeSet::default();
-        let mut flying = SortedMap::new();
-        for _ in 0..nodes {
-            let Some(member) = swarm.choose_reachable(&self.net.paths, &asked, &[], cx.rng) else { break };
-            asked.insert(member.key());
+        let Some(request) = self.read_request(cx, owner) else { return false };
+        let Some(mut read) = self.live.reading.open.remove(&owner) else { return false };
+        let before = read.flying.len();
+        for _ in 0..count {
+            let Some(member) = swarm.choose_reachable(&self.net.paths, &read.asked, &[], cx.rng) else { break };
+            read.asked.insert(member.key());
             if let Some(id) = self.ask(cx, Purpose::Lists(owner), &member, &request, &[]) {
-                flying.insert(id, member.key());
+                read.flying.insert(id, member.key());
             }
         }
-        if flying.is_empty() {
-            self.live.reading.pause_until = cx.now.saturating_add(RETRY_MS);
-            return;
+        if read.until <= cx.now {
+            read.until = cx.now.saturating_add(PATIENCE_MS);
         }
-        let until = cx.now.saturating_add(PATIENCE_MS);
-        self.live.reading.open.insert(owner, Read::new(flying, until));
+        let any = read.flying.len() > before;
+        self.live.reading.open.insert(owner, read);
+        any
+    }
+
+    /// Asks others in the place of members that did not answer, or that are slow while nobody has shown a list. So the read ends
+    /// with fewer answers than wanted only when every member that can be reached was asked. Whether it goes on.
+    fn read_on(&mut self, cx: &mut Cx<'_>, owner: AccountId) -> bool {
+        let Some(read) = self.live.reading.open.get(&owner) else { return false };
+        let patient = read.until > cx.now;
+        if !patient && !read.published.manifests.is_empty() {
+            return false;
+        }
+        let coming = usize::from(read.published.nodes).saturating_add(if patient { read.flying.len() } else { 0 });
+        let missing = read.wanted.saturating_sub(coming);
+        missing > 0 && self.ask_members(cx, owner, missing)
     }
 
     /// The list and all bundles, without a signature; of the own account also what only we may read.
@@ -161,13 +193,16 @@ impl Engine {
             }
             Answer::Reply { .. } | Answer::Lost | Answer::LineDown => {}
         }
-        if self.live.reading.open.get(&owner).is_some_and(|read| read.flying.is_empty()) {
+        self.read_on(cx, owner);
+        let read = self.live.reading.open.get(&owner);
+        if read.is_some_and(|read| read.flying.is_empty() || usize::from(read.published.nodes) >= read.wanted) {
             self.finish_read(cx, owner);
         }
     }
 
     fn finish_read(&mut self, cx: &mut Cx<'_>, owner: AccountId) {
-        let Some(read) = self.live.reading.open.remove(&owner) else { return };
+        let Some(mut read) = self.live.reading.open.remove(&owner) else { return };
+        read.published.unheard = read.asked.len().saturating_sub(usize::from(read.published.nodes));
         let own = self.model.own_id() == Some(owner);
         let private = read.private > 0;
         if read.clock {
@@ -238,17 +273,16 @@ impl Engine {
 }
 
 impl Read {
-    fn new(flying: SortedMap<RequestId, Ed25519Public>, until: u64) -> Self {
-        let (published, witnesses, sticky) = (Published::default(), Vec::new(), Vec::new());
-        Self { flying, until, published, witnesses, sticky, private: 0, clock: false }
-    }
-
-    /// One member's answer, in the order of the request.
+    /// One member's answer, in the order of the request: of each namespace the newest values, so that nobody's junk takes the
+    /// place of what another says.
     fn take(&mut self, parts: Vec<(u16, Value)>) {
         self.clock |= parts.iter().any(|(code, _)| matches!(code, 406 | 425));
-        let mut values = parts.into_iter().map(|(code, value)| {
-            let answer = RetrieveResponse::from_value(&value).ok().filter(|_| code == 200);
-            answer.map(|answer| answer.messages.into_iter().map(|message| message.data).collect::<Vec<_>>())
+        let witnesses = mailbox::MAX_DEVICES.saturating_add(1);
+        let mut values = parts.into_iter().enumerate().map(|(n, (code, value))| {
+            let answer = RetrieveResponse::from_value(&value).ok().filter(|_| code == 200)?;
+            let most = if n == witnesses { MAX_WITNESSES } else { mailbox::MAX_VALUES };
+            let old = answer.messages.len().saturating_sub(most);
+            Some(answer.messages.into_iter().skip(old).map(|message| message.data).collect::<Vec<_>>())
         });
         let Some(Some(manifests)) = values.next() else { return };
         self.published.nodes = self.published.nodes.saturating_add(1);

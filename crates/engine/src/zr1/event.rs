@@ -64,8 +64,10 @@ pub struct Wanted {
 /// What nodes answered to [`Wanted`], all values together.
 #[derive(Debug, Default)]
 pub struct Published {
-    /// How many nodes answered.
+    /// How many nodes answered: as many as were wanted, unless every other one that can be reached was asked in vain.
     pub nodes: u8,
+    /// How many were asked and did not answer.
+    pub unheard: usize,
     /// Values of the manifest's namespace.
     pub manifests: Vec<Vec<u8>>,
     /// Values of the bundles' namespaces.

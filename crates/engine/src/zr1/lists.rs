@@ -59,7 +59,6 @@ impl Manager {
         let mut found: Vec<(Manifest, Vec<u8>)> = answer
             .manifests
             .iter()
-            .take(mailbox::MAX_VALUES)
             .filter_map(|blob| Some((Manifest::verify(blob, &self.own, now).ok()?, blob.clone())))
             .collect();
         sort_by_key(&mut found, |(list, _)| (list.seq, *list.hash()));
@@ -444,11 +443,8 @@ impl Manager {
 
     /// What the swarm holds of the sticky set: a restored device knows its contacts' states again (3.5).
     pub fn sticky_read(&mut self, blobs: &[Vec<u8>], contacts: &[AccountId], now: u64) {
-        let sets: Vec<StickySet> = blobs
-            .iter()
-            .take(mailbox::MAX_VALUES)
-            .filter_map(|blob| StickySet::open(self.account.ed25519(), blob).ok())
-            .collect();
+        let sets: Vec<StickySet> =
+            blobs.iter().filter_map(|blob| StickySet::open(self.account.ed25519(), blob).ok()).collect();
         let merged = StickySet::merge(&sets);
         for contact in contacts {
             let Some(entry) = merged.of(contact) else { continue };

@@ -6,7 +6,6 @@ use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::sorted::{sort, sort_by_key};
 use zwiebel_proto::zr1::bundle::Bundle;
 use zwiebel_proto::zr1::content::ManifestHint;
-use zwiebel_proto::zr1::mailbox::{MAX_DEVICES, MAX_VALUES};
 use zwiebel_proto::zr1::manifest::{
     Manifest, Mode, OLD_AT_FIRST_CONTACT_MS, RevocationReason, Standing as Vouched, judge,
 };
@@ -29,6 +28,8 @@ const ABSENT_MS: u64 = HOUR_MS;
 const HINT_MS: u64 = 10 * MINUTE_MS;
 /// After a fetch that failed.
 const FETCH_RETRY_MS: u64 = 30 * SECOND_MS;
+/// An empty answer of one node alone is believed after this long.
+const ALONE_MS: u64 = 10 * MINUTE_MS;
 /// Two lists of one number are a fork when nothing has settled it for this long.
 const FORK_MS: u64 = DAY_MS;
 /// Searches of three nodes, an hour apart, after which an unsigned hint is not waited for any longer.
@@ -73,14 +74,15 @@ impl Manager {
 
     /// What the outbox of an account holds.
     pub fn fetched(&mut self, owner: AccountId, mut answer: Published, m: &mut Moment<'_>) {
-        if answer.nodes == 0 {
-            self.fetch_failed(owner, m.now_ms);
-            return;
-        }
-        // Several nodes mostly say the same.
+        // Several nodes mostly say the same, and some say anything.
         for values in [&mut answer.manifests, &mut answer.bundles] {
             sort(values);
             values.dedup();
+        }
+        answer.manifests.retain(|blob| Manifest::verify(blob, &owner, m.now_ms).is_ok());
+        if !self.is_enough(&owner, &answer, m.now_ms) {
+            self.fetch_failed(owner, m.now_ms);
+            return;
         }
         let answer = &answer;
         let asked = self.live.wanted.remove(&owner).map_or(0, |(_, nodes)| nodes);
@@ -100,13 +102,24 @@ impl Manager {
         self.pump(m);
     }
 
+    /// Whether an answer may be believed. That there is nothing takes two nodes: one alone may hide what the others would have
+    /// shown, had they been faster. Where one alone answers it is asked again and again, and believed after some minutes, so
+    /// that nothing waits for ever in a swarm of which one member is left.
+    fn is_enough(&mut self, owner: &AccountId, answer: &Published, now: u64) -> bool {
+        if answer.nodes != 1 || answer.unheard == 0 || !answer.manifests.is_empty() {
+            self.live.alone.remove(owner);
+            return answer.nodes != 0;
+        }
+        let since = *self.live.alone.entry(*owner).or_insert(now);
+        now.saturating_sub(since) > ALONE_MS
+    }
+
     fn person_fetched(&mut self, owner: AccountId, answer: &Published, asked: u8, m: &mut Moment<'_>) {
         let now = m.now_ms;
         let pinned = self.person(&owner).and_then(|person| person.row.signer);
         let mut found: Vec<(Manifest, &Vec<u8>)> = answer
             .manifests
             .iter()
-            .take(MAX_VALUES)
             .filter_map(|blob| Some((Manifest::verify(blob, &owner, now).ok()?, blob)))
             .filter(|(list, _)| pinned.is_none_or(|key| key == list.account.0))
             .collect();
@@ -370,7 +383,7 @@ impl Manager {
 
     fn take_bundles(&mut self, owner: AccountId, blobs: &[Vec<u8>], now: u64) {
         let Some(list) = self.people.get(&owner).and_then(|person| person.list.clone()) else { return };
-        for blob in blobs.iter().take(MAX_DEVICES * MAX_VALUES) {
+        for blob in blobs {
             let Some(device) = Bundle::claimed_device(blob) else { continue };
             if self.peers.get(&(owner, device.0)).is_some_and(|peer| peer.bundle == *blob) {
                 continue; // known, and verified when it came

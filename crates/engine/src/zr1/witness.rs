@@ -3,7 +3,7 @@
 //! Only witnesses of our own log can be shown to us, whatever nodes replay or withhold: each is committed to the log
 //! before it is published. So only a true rollback is taken for one.
 
-use zwiebel_proto::zr1::mailbox::{self, MAX_VALUES, ttl};
+use zwiebel_proto::zr1::mailbox::{self, ttl};
 use zwiebel_proto::zr1::witness::{self, MAX_LOG, Witness};
 
 use super::rows::{Status, kind};
@@ -27,8 +27,7 @@ impl Manager {
             return;
         }
         let Some(device) = &self.device else { return };
-        let remote: Vec<Witness> =
-            blobs.iter().take(MAX_VALUES * 32).filter_map(|blob| witness::open(&device.keys, blob)).collect();
+        let remote: Vec<Witness> = blobs.iter().filter_map(|blob| witness::open(&device.keys, blob)).collect();
         let smallest = self.witnesses.log.iter().map(|(incarnation, _)| *incarnation).min().unwrap_or(0);
         let known = |seen: &Witness| self.witnesses.log.contains(&(seen.incarnation, seen.nonce));
         self.live.old_witnesses = blobs
