@@ -67,26 +67,8 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
     let protected = protection::followed(app, with);
     let may_expire = move || is(|view| view.kind != ConversationKind::Request && !view.blocked);
     let asking = RwSignal::new(None::<Asking>);
-    let theirs =
-        move || view.with(|view| view.as_ref().map(|view| text::name::clean(&view.display_name)).unwrap_or_default());
-    let copy = move |_| {
-        dom::copy(&with.to_string(), move |done| app.toast(t(if done { K::AccountIdCopied } else { K::CopyFailed })))
-    };
-    let block = move |blocked: bool| app.send(Command::SetBlocked { who: with, blocked });
     view! {
-        <div class="person">
-            <Avatar app=app id=with large=true/>
-            <h3><bdi>{move || app.title(&with)}</bdi></h3>
-            {move || {
-                let name = theirs();
-                let differs = !name.is_empty() && !is_self && name != app.title(&with);
-                differs.then(|| view! { <p class="hint"><bdi>{tf(K::TheirName, &[("name", &name)])}</bdi></p> })
-            }}
-        </div>
-        <div class="id-card">
-            <FullId id=with/>
-            <button type="button" class="button button-small" on:click=copy>{icons::Copy()}{t(K::CopyAccountId)}</button>
-        </div>
+        {person(app, with, is_self)}
         {(!is_self).then(|| view! { <Nickname app=app with=with/> })}
         <div class="lines">
             {(!is_self).then(|| view! {
@@ -116,7 +98,11 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
                     {icons::Mute()}<span>{move || t(if is(|view| view.muted) { K::Unmute } else { K::Mute })}</span>
                 </button>
                 <button type="button" class="line-button line-danger" on:click=move |_| {
-                    if untrack(|| is(|view| view.blocked)) { block(false) } else { asking.set(Some(Asking::Block)) }
+                    if untrack(|| is(|view| view.blocked)) {
+                        app.send(Command::SetBlocked { who: with, blocked: false });
+                    } else {
+                        asking.set(Some(Asking::Block));
+                    }
                 }>
                     {icons::Block()}<span>{move || t(if is(|view| view.blocked) { K::Unblock } else { K::Block })}</span>
                 </button>
@@ -125,29 +111,59 @@ fn ContactBody(app: App, with: AccountId) -> AnyView {
                 {icons::Trash()}<span>{t(K::DeleteConversation)}</span>
             </button>
         </div>
-        {move || asking.get().map(|what| {
-            let name = untrack(|| app.title(&with));
-            let close = Callback::new(move |()| asking.set(None));
-            match what {
-                Asking::Protection => view! { <Explanation app=app with=with on_close=close/> }.into_any(),
-                Asking::Expiry => view! { <ExpiryDialog app=app with=with on_close=close/> }.into_any(),
-                Asking::Block => view! {
-                    <Ask title=tf(K::BlockAsk, &[("name", &name)]) lead=t(K::BlockLead) on_close=close>
-                        <button type="button" class="button button-danger" on:click=move |_| {
-                            asking.set(None);
-                            block(true);
-                        }>{t(K::Block)}</button>
-                    </Ask>
-                }.into_any(),
-                Asking::Delete => view! {
-                    <Ask title=t(K::DeleteConversationAsk) lead=tf(K::DeleteConversationLead, &[("name", &name)]) on_close=close>
-                        <button type="button" class="button button-danger" on:click=move |_| delete(app, with)>{t(K::DeleteConversation)}</button>
-                    </Ask>
-                }.into_any(),
-            }
-        })}
+        {move || asking.get().map(|what| question(app, with, what, asking))}
     }
     .into_any()
+}
+
+/// Who it is.
+fn person(app: App, with: AccountId, is_self: bool) -> AnyView {
+    let theirs =
+        move || app.conversations.view(&with).map(|view| text::name::clean(&view.display_name)).unwrap_or_default();
+    let copy = move |_| {
+        dom::copy(&with.to_string(), move |done| app.toast(t(if done { K::AccountIdCopied } else { K::CopyFailed })))
+    };
+    view! {
+        <div class="person">
+            <Avatar app=app id=with large=true/>
+            <h3><bdi>{move || app.title(&with)}</bdi></h3>
+            {move || {
+                let name = theirs();
+                let differs = !name.is_empty() && !is_self && name != app.title(&with);
+                differs.then(|| view! { <p class="hint"><bdi>{tf(K::TheirName, &[("name", &name)])}</bdi></p> })
+            }}
+        </div>
+        <div class="id-card">
+            <FullId id=with/>
+            <button type="button" class="button button-small" on:click=copy>{icons::Copy()}{t(K::CopyAccountId)}</button>
+        </div>
+    }
+    .into_any()
+}
+
+/// The dialog that is open over the sheet.
+fn question(app: App, with: AccountId, what: Asking, asking: RwSignal<Option<Asking>>) -> AnyView {
+    let name = untrack(|| app.title(&with));
+    let close = Callback::new(move |()| asking.set(None));
+    match what {
+        Asking::Protection => view! { <Explanation app=app with=with on_close=close/> }.into_any(),
+        Asking::Expiry => view! { <ExpiryDialog app=app with=with on_close=close/> }.into_any(),
+        Asking::Block => view! {
+            <Ask title=tf(K::BlockAsk, &[("name", &name)]) lead=t(K::BlockLead) on_close=close>
+                <button type="button" class="button button-danger" on:click=move |_| {
+                    asking.set(None);
+                    app.send(Command::SetBlocked { who: with, blocked: true });
+                }>{t(K::Block)}</button>
+            </Ask>
+        }
+        .into_any(),
+        Asking::Delete => view! {
+            <Ask title=t(K::DeleteConversationAsk) lead=tf(K::DeleteConversationLead, &[("name", &name)]) on_close=close>
+                <button type="button" class="button button-danger" on:click=move |_| delete(app, with)>{t(K::DeleteConversation)}</button>
+            </Ask>
+        }
+        .into_any(),
+    }
 }
 
 /// Marks as unread and leaves, for nothing that is open is unread; or marks as read.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
 
@@ -78,56 +79,120 @@ pub fn Restore(app: App) -> AnyView {
     .into_any()
 }
 
+/// One word's field and the completions it offers.
+#[derive(Clone, Copy)]
+struct Field {
+    form: restore::Restore,
+    at: usize,
+    node: NodeRef<html::Input>,
+    /// Somebody is in it.
+    open: RwSignal<bool>,
+    /// The completion that Enter takes.
+    chosen: RwSignal<usize>,
+    offers: Memo<Vec<&'static str>>,
+}
+
+impl Field {
+    fn new(form: restore::Restore, at: usize) -> Self {
+        let open = RwSignal::new(false);
+        let offers = Memo::new(move |_| {
+            let word = form.words.with(|words| words.get(at).cloned().unwrap_or_default());
+            let offers = restore::completions(&word);
+            if open.get() && offers.first().copied() != Some(word.as_str()) { offers } else { Vec::new() }
+        });
+        Self { form, at, node: NodeRef::new(), open, chosen: RwSignal::new(0), offers }
+    }
+
+    fn word(self) -> String {
+        self.form.words.with(|words| words.get(self.at).cloned().unwrap_or_default())
+    }
+
+    fn is_wrong(self) -> bool {
+        let word = self.word();
+        let named = self.form.error.with(|error| is_named(error.as_ref(), self.at));
+        named || (!self.open.get() && !word.is_empty() && !restore::is_word(&word))
+    }
+
+    fn take(self, word: &str) {
+        if let Some(next) = self.form.input(self.at, &format!("{word} ")) {
+            go_to(next);
+        }
+    }
+
+    fn typed(self, typed: &str) {
+        self.chosen.set(0);
+        let next = self.form.input(self.at, typed);
+        if let Some(input) = self.node.get_untracked() {
+            // The field may hold what the model did not take (spaces, a second word).
+            input.set_value(&untrack(|| self.word()));
+        }
+        if let Some(next) = next {
+            go_to(next);
+        }
+    }
+
+    fn pasted(self, event: &ev::ClipboardEvent) {
+        if let Some(text) = dom::pasted(event) {
+            event.prevent_default();
+            go_to(self.form.input(self.at, &text).unwrap_or(self.at));
+        }
+    }
+
+    fn pressed(self, event: &ev::KeyboardEvent) {
+        let Self { form, at, chosen, .. } = self;
+        let offered = self.offers.get_untracked();
+        match event.key().as_str() {
+            "ArrowDown" if !offered.is_empty() => chosen.update(|chosen| *chosen = (*chosen + 1) % offered.len()),
+            "ArrowUp" if !offered.is_empty() => {
+                chosen.update(|chosen| *chosen = (*chosen + offered.len() - 1) % offered.len());
+            }
+            "Enter" => match offered.get(chosen.get_untracked()) {
+                Some(word) => self.take(word),
+                None if at + 1 < restore::WORDS && form.filled.get_untracked() < restore::WORDS => go_to(at + 1),
+                None => return,
+            },
+            "Escape" => return self.open.set(false),
+            "Backspace" if at > 0 && event_target_value(event).is_empty() => go_to(at - 1),
+            _ => return,
+        }
+        event.prevent_default();
+    }
+
+    fn options(self) -> AnyView {
+        let Self { at, chosen, .. } = self;
+        let options = self.offers.get().into_iter().enumerate().map(|(number, word)| {
+            view! {
+                <li
+                    id=format!("words-{at}-{number}")
+                    role="option"
+                    class="word-option"
+                    aria-selected=move || (chosen.get() == number).to_string()
+                    on:mousedown=move |event| {
+                        event.prevent_default();
+                        self.take(word);
+                    }
+                >{word}</li>
+            }
+        });
+        options.collect_view().into_any()
+    }
+}
+
+fn go_to(at: usize) {
+    dom::focus_id(&format!("word-{at}"));
+}
+
 /// One word with its completions.
 #[component]
 fn WordField(form: restore::Restore, at: usize) -> AnyView {
-    let node = NodeRef::<html::Input>::new();
-    let open = RwSignal::new(false);
-    let chosen = RwSignal::new(0_usize);
+    let field = Field::new(form, at);
+    let Field { node, open, chosen, offers, .. } = field;
     if at == 0 {
         node.on_load(|input| dom::after_paint(move || drop(input.focus())));
     }
-    let word = move || form.words.with(|words| words.get(at).cloned().unwrap_or_default());
-    let offers = Memo::new(move |_| {
-        let word = word();
-        let offers = restore::completions(&word);
-        if open.get() && offers.first().copied() != Some(word.as_str()) { offers } else { Vec::new() }
-    });
-    let wrong = move || {
-        let word = word();
-        let named = form.error.with(|error| is_named(error.as_ref(), at));
-        named || (!open.get() && !word.is_empty() && !restore::is_word(&word))
-    };
-    let go_to = move |at: usize| dom::focus_id(&format!("word-{at}"));
-    let take = move |word: &str| {
-        if let Some(next) = form.input(at, &format!("{word} ")) {
-            go_to(next);
-        }
-    };
     let list = format!("words-{at}");
-    let options = move || {
-        offers
-            .get()
-            .into_iter()
-            .enumerate()
-            .map(|(number, word)| {
-                view! {
-                    <li
-                        id=format!("words-{at}-{number}")
-                        role="option"
-                        class="word-option"
-                        aria-selected=move || (chosen.get() == number).to_string()
-                        on:mousedown=move |event| {
-                            event.prevent_default();
-                            take(word);
-                        }
-                    >{word}</li>
-                }
-            })
-            .collect_view()
-    };
     view! {
-        <li class="word" class:word-wrong=wrong>
+        <li class="word" class:word-wrong=move || field.is_wrong()>
             <span class="word-number" aria-hidden="true">{at + 1}</span>
             <input
                 node_ref=node
@@ -140,63 +205,19 @@ fn WordField(form: restore::Restore, at: usize) -> AnyView {
                 aria-expanded=move || (!offers.with(Vec::is_empty)).to_string()
                 aria-controls=list.clone()
                 aria-activedescendant=move || (!offers.with(Vec::is_empty)).then(|| format!("words-{at}-{}", chosen.get()))
-                aria-invalid=move || wrong().to_string()
+                aria-invalid=move || field.is_wrong().to_string()
                 autocomplete="off"
                 autocapitalize="none"
                 spellcheck="false"
                 enterkeyhint=if at + 1 == restore::WORDS { "done" } else { "next" }
-                prop:value=word
+                prop:value=move || field.word()
                 on:focus=move |_| open.set(true)
                 on:blur=move |_| open.set(false)
-                on:paste=move |event| {
-                    if let Some(text) = dom::pasted(&event) {
-                        event.prevent_default();
-                        let next = form.input(at, &text).unwrap_or(at);
-                        go_to(next);
-                    }
-                }
-                on:input=move |event| {
-                    chosen.set(0);
-                    let typed = event_target_value(&event);
-                    let next = form.input(at, &typed);
-                    if let Some(input) = node.get_untracked() {
-                        // The field may hold what the model did not take (spaces, a second word).
-                        input.set_value(&word());
-                    }
-                    if let Some(next) = next {
-                        go_to(next);
-                    }
-                }
-                on:keydown=move |event| {
-                    let offered = offers.get_untracked();
-                    match event.key().as_str() {
-                        "ArrowDown" if !offered.is_empty() => {
-                            event.prevent_default();
-                            chosen.update(|chosen| *chosen = (*chosen + 1) % offered.len());
-                        }
-                        "ArrowUp" if !offered.is_empty() => {
-                            event.prevent_default();
-                            chosen.update(|chosen| *chosen = (*chosen + offered.len() - 1) % offered.len());
-                        }
-                        "Enter" => {
-                            if let Some(word) = offered.get(chosen.get_untracked()) {
-                                event.prevent_default();
-                                take(word);
-                            } else if at + 1 < restore::WORDS && form.filled.get_untracked() < restore::WORDS {
-                                event.prevent_default();
-                                go_to(at + 1);
-                            }
-                        }
-                        "Escape" => open.set(false),
-                        "Backspace" if at > 0 && event_target_value(&event).is_empty() => {
-                            event.prevent_default();
-                            go_to(at - 1);
-                        }
-                        _ => {}
-                    }
-                }
+                on:paste=move |event| field.pasted(&event)
+                on:input=move |event| field.typed(&event_target_value(&event))
+                on:keydown=move |event| field.pressed(&event)
             />
-            <ul id=list class="word-options" role="listbox" hidden=move || offers.with(Vec::is_empty)>{options}</ul>
+            <ul id=list class="word-options" role="listbox" hidden=move || offers.with(Vec::is_empty)>{move || field.options()}</ul>
         </li>
     }
     .into_any()
