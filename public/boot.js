@@ -18,7 +18,8 @@ export function ownScript(address, origin = location.origin) {
 }
 
 function showBroken() {
-  document.getElementById('broken')?.removeAttribute('hidden');
+  const dialog = document.getElementById('broken');
+  if (dialog && !dialog.open) dialog.showModal();
 }
 
 async function start({ js, wasm }) {
@@ -36,4 +37,8 @@ async function start({ js, wasm }) {
 }
 
 // In a test there is no page.
-if (globalThis.document) start(document.getElementById('boot').dataset).catch((error) => { showBroken(); throw error; });
+if (globalThis.document) {
+  // Escape does not bring the broken app back.
+  document.getElementById('broken').onclose = showBroken;
+  start(document.getElementById('boot').dataset).catch((error) => { showBroken(); throw error; });
+}

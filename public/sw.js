@@ -52,7 +52,7 @@ async function renewPolicy(cache, path, stored) {
 self.addEventListener('notificationclick', (event) => {
   event.notification.close();
   event.waitUntil((async () => {
-    const pages = await self.clients.matchAll({ type: 'window' });
+    const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
     if (pages.length > 0) await pages[0].focus();
     else await self.clients.openWindow('/');
   })());

@@ -18,6 +18,7 @@ use crate::boot::StartFailure;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::platform::notify;
+use crate::platform::visibility;
 use crate::vm::AccountId;
 use crate::vm::App;
 use crate::vm::Onboarding;
@@ -32,7 +33,7 @@ use screens::restore::Restore;
 use screens::restore::Restoring;
 use screens::status;
 use screens::welcome::Welcome;
-use widgets::toasts::Toasts;
+use widgets::toasts::Heard;
 
 /// What the page tells the user interface through.
 #[derive(Clone)]
@@ -63,7 +64,7 @@ impl AppHandle {
         let (text, to) = if untrack(|| self.app.is_self(&with)) {
             (t(K::OwnNoticeBar), Route::Devices)
         } else {
-            (notify::new_message_text(), Route::Chat(with))
+            (t(K::NotifyMessage), Route::Chat(with))
         };
         notify::show(text, move || location::go(&to));
     }
@@ -96,7 +97,13 @@ fn follow_page(app: App) {
         document().set_title(&if unread > 0 { format!("({unread}) Zwiebel") } else { "Zwiebel".to_owned() });
     });
     app.set_visible(!document().hidden());
-    let looked = move || app.set_visible(!document().hidden() && document().has_focus().unwrap_or(true));
+    let looked = move || {
+        let in_front = visibility::is_in_front();
+        app.set_visible(in_front);
+        if in_front {
+            notify::clear();
+        }
+    };
     for handle in [
         window_event_listener(ev::visibilitychange, move |_| looked()),
         window_event_listener(ev::focus, move |_| looked()),
@@ -147,6 +154,8 @@ fn stage(app: App) -> Stage {
 
 #[component]
 fn Root(app: App) -> AnyView {
+    // For dialogs, wherever they are.
+    provide_context(app);
     let stage = Memo::new(move |_| stage(app));
     view! {
         {move || match stage.get() {
@@ -163,8 +172,7 @@ fn Root(app: App) -> AnyView {
             Stage::Home => view! { <Home app=app/> }.into_any(),
         }}
         <status::Update app=app/>
-        <Toasts app=app/>
-        <div class="unseen" role="log" aria-live="polite" aria-relevant="additions text">{move || app.announce.get()}</div>
+        <Heard app=app dialog=None/>
     }
     .into_any()
 }

@@ -86,12 +86,16 @@ pub struct App {
     pub device_code: RwSignal<Option<DeviceCode>>,
     /// The person closed the bar about forward secrecy that is off.
     pub off_closed: RwSignal<bool>,
+    /// The person closed the bar about the recovery phrase.
+    pub phrase_closed: RwSignal<bool>,
     /// The safety number that was asked for last, and with whom it is; none inside: not known yet.
     pub safety: RwSignal<Option<(AccountId, Option<String>)>>,
     /// The problem whose bar the person closed.
     pub sync_closed: RwSignal<Option<SyncProblem>>,
     pub toasts: RwSignal<Vec<Toast>>,
     toast_count: RwSignal<u32>,
+    /// The dialogs that are open, the topmost last.
+    pub dialogs: RwSignal<Vec<u32>>,
     pub route: RwSignal<Route>,
     /// Whose link was followed, and what it had beside the id, until the engine knows.
     link_hint: RwSignal<Option<(AccountId, String)>>,
@@ -102,6 +106,8 @@ pub struct App {
     pub prefs: Prefs,
     /// The page is in front.
     pub visible: RwSignal<bool>,
+    /// The day it is, as [`text::time::local_day`] counts them.
+    today: RwSignal<i64>,
     /// Text that screen readers speak (new messages).
     pub announce: RwSignal<String>,
 }
@@ -132,16 +138,19 @@ impl App {
             link_code: RwSignal::new(None),
             device_code: RwSignal::new(None),
             off_closed: RwSignal::new(false),
+            phrase_closed: RwSignal::new(false),
             safety: RwSignal::new(None),
             sync_closed: RwSignal::new(None),
             toasts: RwSignal::new(Vec::new()),
             toast_count: RwSignal::new(0),
+            dialogs: RwSignal::new(Vec::new()),
             route: RwSignal::new(Route::Home),
             link_hint: RwSignal::new(None),
             base: RwSignal::new(Route::Home),
             details: RwSignal::new(false),
             prefs: Prefs::new(),
             visible: RwSignal::new(true),
+            today: RwSignal::new(text::time::local_day(text::time::now_ms())),
             announce: RwSignal::new(String::new()),
         }
     }
@@ -177,6 +186,8 @@ impl App {
 
     /// Shows a change the engine told.
     pub fn apply(&self, event: ViewEvent) {
+        // Something comes whenever the swarm has answered, so a day does not begin unseen.
+        self.look_at_calendar();
         match event {
             ViewEvent::Ready(ready) => self.apply_ready(*ready),
             ViewEvent::Account(account) => {
@@ -188,12 +199,19 @@ impl App {
                     self.open_routed();
                 }
             }
-            ViewEvent::RecoveryPhrase(phrase) => self.phrase.set(Some(phrase)),
+            ViewEvent::RecoveryPhrase(phrase) => {
+                self.prefs.phrase_seen.set(true);
+                self.phrase.set(Some(phrase));
+            }
             ViewEvent::RestoreRefused => {
                 self.creating.set(false);
                 self.restore_refused.set(true);
             }
-            ViewEvent::Restore(view) => self.restore.update(|known| *known = Some(onwards(*known, view))),
+            ViewEvent::Restore(view) => {
+                // Whoever brought the account back has the words, or another device that has them.
+                self.prefs.phrase_seen.set(true);
+                self.restore.update(|known| *known = Some(onwards(*known, view)));
+            }
             ViewEvent::Conversation(view) => {
                 self.timeline.header_changed(&view);
                 self.conversations.put(view);
@@ -259,7 +277,7 @@ impl App {
             && let Some(body) = spoken
         {
             let name = untrack(|| self.conversations.title(&with));
-            self.announce.set(format!("{name}: {body}"));
+            self.say(format!("{name}: {body}"));
         }
         self.read_if_seen();
     }
@@ -284,9 +302,20 @@ impl App {
         self.erasing.set(false);
         self.phrase.set(None);
         self.restore.set(None);
+        self.restore_aside.set(false);
         self.timeline.close();
+        self.conversations.query.set(String::new());
         self.conversations.set_all(Vec::new());
         self.apply_sync(SyncView::default());
+        self.devices.set(DevicesView::default());
+        self.link_code.set(None);
+        self.device_code.set(None);
+        self.safety.set(None);
+        self.off_closed.set(false);
+        self.details.set(false);
+        self.announce.set(String::new());
+        self.phrase_closed.set(false);
+        self.prefs.phrase_seen.set(false);
         self.account.set(None);
         self.onboarding.set(Onboarding::Start);
         self.base.set(Route::Home);
@@ -388,7 +417,23 @@ impl App {
     /// The page came to the front or left it.
     pub fn set_visible(&self, visible: bool) {
         self.visible.set(visible);
+        self.look_at_calendar();
         self.read_if_seen();
+    }
+
+    /// Notices that a new day has begun.
+    fn look_at_calendar(&self) {
+        let today = text::time::local_day(text::time::now_ms());
+        if self.today.get_untracked() != today {
+            self.today.set(today);
+        }
+    }
+
+    /// The device's clock, tracked by the day: what names days by it is named anew when another begins.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.today.track();
+        text::time::now_ms()
     }
 
     /// The newest message of the open conversation came into view or left it.
@@ -423,6 +468,25 @@ impl App {
     /// Takes a note away.
     pub fn drop_toast(&self, id: u32) {
         self.toasts.update(|toasts| toasts.retain(|toast| toast.id != id));
+    }
+
+    /// A dialog opened over everything else.
+    pub fn dialog_opened(&self, dialog: u32) {
+        self.dialogs.update(|open| open.push(dialog));
+        // What was said in another place is not said again in the new one.
+        self.announce.set(String::new());
+    }
+
+    /// A dialog went away.
+    pub fn dialog_closed(&self, dialog: u32) {
+        self.dialogs.update(|open| open.retain(|other| *other != dialog));
+        self.announce.set(String::new());
+    }
+
+    /// Has screen readers speak a text, even if it is the same as before.
+    fn say(&self, text: String) {
+        let same = self.announce.with_untracked(|said| *said == text);
+        self.announce.set(if same { text + "\u{a0}" } else { text });
     }
 
     /// The own Account ID.

@@ -497,3 +497,138 @@ fn a_full_id_is_one_unbroken_text() {
     drop(handle);
     host.remove();
 }
+
+/// A place in the document, taken away when it goes.
+struct Corner(web_sys::Element);
+
+impl Corner {
+    fn new() -> Self {
+        let host = document().create_element("div").unwrap();
+        document().body().unwrap().append_child(&host).unwrap();
+        Self(host)
+    }
+
+    fn find(&self, selector: &str) -> web_sys::Element {
+        self.0.query_selector(selector).unwrap().unwrap()
+    }
+
+    fn tell(&self, selector: &str, event: &str) {
+        let init = web_sys::EventInit::new();
+        init.set_bubbles(true);
+        init.set_cancelable(true);
+        let event = web_sys::Event::new_with_event_init_dict(event, &init).unwrap();
+        self.find(selector).dispatch_event(&event).unwrap();
+    }
+}
+
+impl Drop for Corner {
+    fn drop(&mut self) {
+        self.0.remove();
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_dialog_closes_for_what_happens_to_itself_alone() {
+    use zwiebel::ui::widgets::dialog::Dialog;
+    let place = Corner::new();
+    let (outer, inner) = (RwSignal::new(0), RwSignal::new(0));
+    let handle = mount_to(place.0.clone().unchecked_into(), move || {
+        view! {
+            <Dialog title=Signal::stored("Outer".to_owned()) on_close=move |()| outer.update(|n| *n += 1) class="outer">
+                <input type="file"/>
+                <Dialog title=Signal::stored("Inner".to_owned()) on_close=move |()| inner.update(|n| *n += 1) class="inner">"…"</Dialog>
+            </Dialog>
+        }
+    });
+    let closed = || (outer.get_untracked(), inner.get_untracked());
+    place.tell("input", "cancel");
+    assert_eq!(closed(), (0, 0), "a file picker without a file");
+    place.tell(".dialog-inner", "mousedown");
+    assert_eq!(closed(), (0, 1), "a press beside the inner one");
+    place.tell(".dialog-outer", "mousedown");
+    place.tell(".dialog-outer", "cancel");
+    assert_eq!(closed(), (2, 1));
+    drop(handle);
+}
+
+#[wasm_bindgen_test]
+async fn notes_and_announcements_stand_in_the_topmost_dialog_alone() {
+    use zwiebel::ui::widgets::toasts::Heard;
+    let (_owner, app) = app(vec![conversation(bob(), "Bob", 1)]);
+    let place = Corner::new();
+    let handle = mount_to(place.0.clone().unchecked_into(), move || {
+        view! { <div id="page"><Heard app=app dialog=None/></div> <div id="dialog"><Heard app=app dialog=Some(7)/></div> }
+    });
+    app.dialog_opened(7);
+    app.toast("Copied");
+    app.announce.set("Bob: hello".to_owned());
+    leptos::task::tick().await;
+    let said = |selector: &str| place.find(selector).text_content().unwrap();
+    assert_eq!((said("#page"), said("#dialog")), (String::new(), "CopiedBob: hello".to_owned()));
+    drop(handle);
+}
+
+#[wasm_bindgen_test]
+fn the_same_message_twice_is_announced_twice() {
+    let (_owner, app) = app(vec![conversation(bob(), "Bob", 1)]);
+    app.set_route(Route::Chat(bob()));
+    app.apply(ViewEvent::Timeline { with: bob(), messages: Vec::new(), has_earlier: false });
+    let said = |at| {
+        let mut again = message(at, false);
+        again.body = "Hello".to_owned();
+        app.apply(ViewEvent::Message { with: bob(), message: again });
+        app.announce.get_untracked()
+    };
+    let (first, second, third) = (said(1), said(2), said(3));
+    assert_eq!((first.as_str(), first.trim_end()), ("Bob: Hello", second.trim_end()));
+    assert_ne!(first, second);
+    assert_ne!(second, third);
+}
+
+#[wasm_bindgen_test]
+fn what_cannot_be_written_down_stays_in_the_field() {
+    let (_owner, app) = app(vec![conversation(bob(), "Bob", 1)]);
+    let composer = Composer::new(app, bob());
+    composer.input("Hello".to_owned());
+    app.apply(ViewEvent::Problem(Some(vm::Problem::Storage(vm::CommitFailure::QuotaExceeded))));
+    assert!(!composer.send());
+    assert_eq!(composer.text.get_untracked(), "Hello");
+    app.apply(ViewEvent::Problem(None));
+    assert!(composer.send());
+}
+
+#[wasm_bindgen_test]
+fn devices_of_one_name_are_numbered_by_their_age() {
+    use zwiebel::ui::screens::devices::name;
+    let device = |id, called: Option<&str>, added_ms| vm::DeviceView {
+        id: [id; 16],
+        name: called.map(str::to_owned),
+        added_ms,
+        last_seen_ms: None,
+        this: false,
+        unendorsed: false,
+    };
+    let all = [
+        device(1, Some("Chrome, Linux"), 30),
+        device(2, Some("Chrome, Linux"), 10),
+        device(3, Some("Firefox, Linux"), 5),
+        device(4, Some("Chrome, Linux"), 20),
+    ];
+    let names: Vec<String> = all.iter().map(|device| name(&all, device)).collect();
+    assert_eq!(names, ["Chrome, Linux (3)", "Chrome, Linux", "Firefox, Linux", "Chrome, Linux (2)"]);
+}
+
+#[wasm_bindgen_test]
+fn an_erased_account_leaves_nothing_on_the_page() {
+    let (_owner, app) = app(vec![conversation(bob(), "Bob", 1)]);
+    app.conversations.query.set("bob".to_owned());
+    app.announce.set("Bob: hello".to_owned());
+    app.apply(ViewEvent::RecoveryPhrase(vm::Phrase(PHRASE.to_owned())));
+    app.apply(ViewEvent::LinkCode(vm::LinkText("code".to_owned())));
+    assert!(app.prefs.phrase_seen.get_untracked());
+    app.apply(ViewEvent::Erased);
+    assert_eq!(app.phrase.get_untracked(), None);
+    assert_eq!(app.link_code.get_untracked(), None);
+    assert_eq!(app.announce.get_untracked() + &app.conversations.query.get_untracked(), "");
+    assert!(!app.prefs.phrase_seen.get_untracked(), "the next account has other words");
+}

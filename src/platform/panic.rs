@@ -1,9 +1,9 @@
 //! A panic ends this half of the app: nothing tries to continue with broken state. The other half, or the page's static
 //! overlay, tells the person; what was committed is safe.
 
-use js_sys::Reflect;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::HtmlDialogElement;
 
 #[wasm_bindgen]
 extern "C" {
@@ -20,13 +20,15 @@ pub fn install(tell: impl Fn() + Send + Sync + 'static) {
     }));
 }
 
-/// Shows the static "Something broke" overlay of index.html. Touches nothing but that element: the user interface may be
-/// in the middle of anything.
+/// Shows the static "Something broke" dialog of index.html, over whatever is open. Touches nothing but that element: the user
+/// interface may be in the middle of anything.
 pub fn show_overlay() {
     let element = web_sys::window()
         .and_then(|window| window.document())
         .and_then(|document| document.get_element_by_id("broken"));
-    if let Some(element) = element {
-        let _ = Reflect::set(&element, &JsValue::from_str("hidden"), &JsValue::FALSE);
+    if let Some(dialog) =
+        element.and_then(|element| element.dyn_into::<HtmlDialogElement>().ok()).filter(|dialog| !dialog.open())
+    {
+        let _ = dialog.show_modal();
     }
 }

@@ -15,6 +15,11 @@ use web_sys::ServiceWorkerContainer;
 use web_sys::ServiceWorkerRegistration;
 use web_sys::ServiceWorkerState;
 
+use super::visibility;
+
+/// A new version is asked for no sooner than this after the last time.
+const ASK_AGAIN_MS: f64 = 6.0 * 60.0 * 60.0 * 1000.0;
+
 /// Registers the service worker and calls `update_ready` each time a new version waits for the person's consent.
 pub async fn register(update_ready: impl Fn() + 'static) {
     let Some(container) = container() else { return };
@@ -34,6 +39,24 @@ pub async fn register(update_ready: impl Fn() + 'static) {
     });
     registration.set_onupdatefound(Some(found.as_ref().unchecked_ref()));
     found.forget();
+    look_for_updates(registration);
+}
+
+/// A page that stays open for days asks for a new version when somebody comes back to it, now and then.
+fn look_for_updates(registration: ServiceWorkerRegistration) {
+    let mut asked = js_sys::Date::now();
+    visibility::on_visibility(move |visible| {
+        let now = js_sys::Date::now();
+        if !visible || (now - asked).abs() < ASK_AGAIN_MS {
+            return;
+        }
+        asked = now;
+        if let Ok(update) = registration.update() {
+            spawn_local(async move {
+                let _ = JsFuture::from(update).await;
+            });
+        }
+    });
 }
 
 /// The person agreed: lets the waiting version take over and reloads. Reloads too if none waits (any more).

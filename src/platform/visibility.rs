@@ -13,6 +13,14 @@ pub fn is_visible() -> bool {
         .is_none_or(|document| document.visibility_state() == VisibilityState::Visible)
 }
 
+/// True while somebody looks at the page: it is visible, and no other window has the focus.
+#[must_use]
+pub fn is_in_front() -> bool {
+    let has_focus =
+        web_sys::window().and_then(|window| window.document()).and_then(|document| document.has_focus().ok());
+    is_visible() && has_focus.unwrap_or(true)
+}
+
 /// True while the system believes it has a network.
 #[must_use]
 pub fn is_online() -> bool {

@@ -34,6 +34,12 @@ pub fn focused() -> Option<web_sys::HtmlElement> {
     document().active_element().and_then(|element| element.dyn_into().ok())
 }
 
+/// Whether an event happened to the very element that listens, not to one inside of it.
+#[must_use]
+pub fn is_itself(event: &web_sys::Event) -> bool {
+    event.target() == event.current_target()
+}
+
 /// The address without path and fragment.
 #[must_use]
 pub fn origin() -> String {

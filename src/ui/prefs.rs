@@ -19,6 +19,8 @@ const TEXT_SIZE: &str = "zwiebel.text-size";
 const LIST_WIDTH: &str = "zwiebel.list-width";
 /// Read by the page when a message arrives in the background: `1` or nothing.
 pub const NOTIFY: &str = "zwiebel.notify";
+/// `1` or nothing.
+const PHRASE_SEEN: &str = "zwiebel.phrase-seen";
 
 /// Reads the choices and lets them take effect, now and whenever they change.
 pub fn start(prefs: Prefs) {
@@ -33,7 +35,10 @@ pub fn start(prefs: Prefs) {
     if let Some(width) = dom::stored(LIST_WIDTH).and_then(|text| text.parse::<u16>().ok()) {
         prefs.list_width.set(width.clamp(320, 400));
     }
-    prefs.notify.set(dom::stored(NOTIFY).as_deref() == Some("1"));
+    for (key, on) in [(NOTIFY, prefs.notify), (PHRASE_SEEN, prefs.phrase_seen)] {
+        on.set(dom::stored(key).as_deref() == Some("1"));
+        Effect::new(move |_| dom::store(key, if on.get() { "1" } else { "" }));
+    }
     let browser = window().navigator().language().unwrap_or_default();
     let wanted = dom::stored(LANG).as_deref().and_then(Lang::of_tag).or_else(|| Lang::of_tag(&browser));
     set_language(prefs, wanted.unwrap_or_default());
@@ -55,7 +60,6 @@ pub fn start(prefs: Prefs) {
         set_root("--list-width", &format!("{width}px"));
         dom::store(LIST_WIDTH, &width.to_string());
     });
-    Effect::new(move |_| dom::store(NOTIFY, if prefs.notify.get() { "1" } else { "" }));
 }
 
 fn set_root(property: &str, value: &str) {

@@ -5,6 +5,7 @@ use zwiebel_engine::input::Command;
 use zwiebel_proto::account_id::AccountId;
 
 use super::App;
+use super::Problem;
 use crate::text;
 use crate::text::count;
 
@@ -37,7 +38,9 @@ impl Composer {
             let used = text.with(|text| count::message_length(text));
             i64::try_from(count::MESSAGE_LIMIT).unwrap_or(0) - i64::try_from(used).unwrap_or(i64::MAX)
         });
-        let can_send = Memo::new(move |_| left.get() >= 0 && text.with(|text| !text.trim().is_empty()));
+        // What cannot be written down stays in the field: elsewhere it would be gone with the page.
+        let stuck = move || matches!(app.problem.get(), Some(Problem::Storage(_)));
+        let can_send = Memo::new(move |_| left.get() >= 0 && text.with(|text| !text.trim().is_empty()) && !stuck());
         Self { app, with, text, kept: StoredValue::new(draft), typing_told: StoredValue::new(0), left, can_send }
     }
 

@@ -40,6 +40,8 @@ pub struct Prefs {
     /// Per cent.
     pub text_size: RwSignal<u16>,
     pub notify: RwSignal<bool>,
+    /// The recovery phrase was shown here once, or the account came from elsewhere.
+    pub phrase_seen: RwSignal<bool>,
     /// Width of the list in two panes, in CSS pixels.
     pub list_width: RwSignal<u16>,
 }
@@ -51,6 +53,7 @@ impl Prefs {
             theme: RwSignal::new(Theme::System),
             text_size: RwSignal::new(100),
             notify: RwSignal::new(false),
+            phrase_seen: RwSignal::new(false),
             list_width: RwSignal::new(340),
         }
     }

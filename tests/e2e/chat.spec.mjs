@@ -31,7 +31,7 @@ scene(it, test, 'declined requests go away and may come again; blocked ones do n
   await hers.send('Buy this');
   await bob.openRequest(nora.id);
   await bob.button('Decline').click();
-  await bob.dialog().getByRole('button', { name: 'Decline' }).click();
+  await bob.question().getByRole('button', { name: 'Decline' }).click();
   await eventually('the request is gone', async () => (await bob.row(nora.id).count()) === 0);
 
   await hers.send('Buy that');
@@ -40,7 +40,7 @@ scene(it, test, 'declined requests go away and may come again; blocked ones do n
   await again.message('Buy that').waitFor();
   assert.equal(await again.countOf('Buy this'), 0);
   await bob.button('Block').click();
-  await bob.dialog().getByRole('button', { name: 'Block' }).click();
+  await bob.question().getByRole('button', { name: 'Block' }).click();
   await hers.send('Buy anything');
   await hers.reaches('Buy anything', 'sent');
   await stays('the blocked person is not heard', async () => (await bob.page.getByText('Buy anything').count()) === 0, 5_000);

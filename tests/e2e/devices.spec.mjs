@@ -34,9 +34,24 @@ async function readGuide(person, sheet) {
   await eventually('the focus is back', () => open.evaluate((button) => button === document.activeElement));
 }
 
+// “Is it mine?”, then “Not mine”, and out of it: which device it is about is said, and the focus comes back.
+async function thinkAgain(person, sheet) {
+  const open = sheet.getByRole('button', { name: /^Is it mine\?/ });
+  await open.press('Enter');
+  await person.button('Not mine').press('Enter');
+  const question = person.question(/^Remove .* \(2\)\?$/);
+  await question.getByText(/^(Last seen|Added): /).waitFor();
+  const cancel = question.getByRole('button', { name: 'Cancel' });
+  await eventually('the question has the focus', () => cancel.evaluate((button) => button === document.activeElement));
+  await lookInAllSizes(person, 'device-not-mine');
+  await person.page.keyboard.press('Escape');
+  await question.waitFor({ state: 'detached' });
+  await eventually('the focus is back', () => open.evaluate((button) => button === document.activeElement));
+}
+
 async function remove(person, line, sheet, left) {
   await line.getByRole('button', { name: /^Remove / }).click();
-  await person.page.getByRole('dialog', { name: /^Remove/ }).getByRole('button', { name: 'Remove', exact: true }).click();
+  await person.question(/^Remove/).getByRole('button', { name: 'Remove', exact: true }).click();
   await eventually(`${left} left`, async () => (await sheet.getByTestId('device').count()) === left);
 }
 
@@ -50,6 +65,7 @@ scene(it, test, 'a device that the words added is told on the one that was there
   await sheet.getByTestId('notices').getByText('A device was added with your recovery phrase. No device of yours vouches for it.').waitFor();
   assert.equal(await sheet.getByTestId('device').count(), 2);
   await lookInAllSizes(one, 'devices-notices');
+  await thinkAgain(one, sheet);
   await readGuide(one, sheet);
   await remove(one, sheet.getByTestId('device').filter({ has: one.page.getByText('No known device vouches for it.') }), sheet, 1);
   await bar(one).waitFor({ state: 'detached' });

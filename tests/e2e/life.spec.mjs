@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { lookInAllSizes } from './lib/looks.mjs';
 import { SECOND, eventually, stays } from './lib/wait.mjs';
 import { scene, world } from './lib/world.mjs';
 import { acquaint } from './pages/person.mjs';
@@ -133,14 +134,20 @@ scene(it, test, 'full storage is said clearly and nothing is lost', async ({ peo
     IDBObjectStore.prototype.put = () => { throw new DOMException('The storage is full.', 'QuotaExceededError'); };
   });
   await mine.composer.fill('No room for this');
-  await mine.sendButton.click();
+  await mine.composer.press('Enter');
   await theirs.send('Comes while it is full');
   await alice.page.getByText(/storage of this browser is full/i).first().waitFor();
+  // From here on what is written stays in the field.
+  if (!(await mine.composer.inputValue())) await mine.composer.fill('Nor for this');
+  const written = await mine.composer.inputValue();
+  await mine.composer.press('Enter');
+  assert.ok(await mine.sendButton.isDisabled());
+  assert.equal(await mine.composer.inputValue(), written);
+  await lookInAllSizes(alice, 'storage-full');
   await engine.evaluate(() => globalThis.roomAgain());
-  await eventually('what was written is somewhere', async () =>
-    (await mine.countOf('No room for this')) === 1 || (await mine.composer.inputValue()) === 'No room for this');
   await mine.message('Comes while it is full').waitFor({ timeout: 60 * SECOND });
-  if ((await mine.countOf('No room for this')) === 0) await mine.sendButton.click();
+  await mine.sendButton.click();
+  await theirs.message(written).waitFor({ timeout: 60 * SECOND });
   await theirs.message('No room for this').waitFor({ timeout: 60 * SECOND });
   await eventually('the warning is gone', async () => (await alice.page.getByText(/storage of this browser is full/i).count()) === 0);
   await stays('it arrived once', async () => (await theirs.countOf('No room for this')) === 1, 3 * SECOND);

@@ -80,13 +80,13 @@ for (const [size, viewport] of Object.entries(SIZES)) {
     await ann.button('Accept').waitFor();
     await look('request');
     await ann.button('Block').click();
-    await ann.dialog().getByRole('button', { name: 'Block' }).click();
-    await ann.dialog().waitFor({ state: 'detached' });
+    await ann.question().getByRole('button', { name: 'Block' }).click();
+    await ann.question().waitFor({ state: 'detached' });
     for (const [fragment, screen] of [['#/new', 'new'], ['#/account', 'account'], ['#/settings', 'settings'], ['#/blocked', 'blocked'], ['#/devices', 'devices'], ['#/gateways', 'gateways'], ['#/path', 'path'], ['#/phrase', 'phrase']]) {
       await ann.go(fragment);
       await ann.dialog().waitFor();
       if (screen === 'path') await eventually('hops are shown', async () => (await ann.page.getByTestId('hop').count()) === 3);
-      if (screen === 'phrase') await ann.button('Show the words').click();
+      if (screen === 'phrase') await ann.dialog().getByRole('button', { name: 'Show the words' }).click();
       await look(screen);
       if (screen !== 'settings') continue;
       await ann.page.getByTestId('sync').scrollIntoViewIfNeeded();
@@ -135,4 +135,30 @@ scene(it, test, 'the keyboard alone is enough, and shows where it is', async ({ 
   await ann.page.getByRole('menu').waitFor();
   await press('Escape');
   await eventually('the menu is closed', async () => (await ann.page.getByRole('menu').count()) === 0);
+
+  // One dialog after the other, and back to where it began.
+  const leads = ann.page.getByTestId('phrase-bar').getByRole('button', { name: 'Show the words' });
+  await leads.press('Enter');
+  const phrase = ann.page.getByRole('dialog', { name: 'Recovery phrase' });
+  await phrase.getByRole('button', { name: 'Back' }).press('Enter');
+  const account = ann.page.getByRole('dialog', { name: 'Account', exact: true });
+  await account.getByRole('button', { name: 'Copy Account ID' }).press('Enter');
+  await account.getByText('Account ID copied').or(account.getByText(/did not allow copying/)).waitFor();
+  await account.getByRole('button', { name: 'Settings' }).press('Enter');
+  const settings = ann.page.getByRole('dialog', { name: 'Settings' });
+  await settings.waitFor();
+  await eventually('it begins at its top, with the focus inside', () => settings.evaluate((dialog) =>
+    dialog.querySelector('.dialog-body').scrollTop === 0 && dialog.querySelector('h2') === document.activeElement));
+  await press('Escape');
+  await settings.waitFor({ state: 'detached' });
+  await eventually('the focus is back', () => leads.evaluate((button) => button === document.activeElement));
+  await press('Enter');
+  await phrase.getByRole('button', { name: 'Show the words' }).press('Enter');
+  await phrase.getByTestId('phrase').waitFor();
+  await press('Escape');
+  await phrase.waitFor({ state: 'detached' });
+  assert.equal(await leads.count(), 0, 'whoever has seen the words is not reminded');
+  await ann.reload();
+  await chat.message('typed only').waitFor();
+  assert.equal(await leads.count(), 0);
 });

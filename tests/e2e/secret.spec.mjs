@@ -103,7 +103,7 @@ scene(it, test, 'a removed device receives nothing more, keeps its messages, and
   const sheet = await one.openDevices();
   assert.equal(await sheet.getByTestId('device').count(), 2);
   await sheet.getByRole('button', { name: /^Remove / }).click();
-  await one.page.getByRole('dialog', { name: /^Remove/ }).getByRole('button', { name: 'Remove', exact: true }).click();
+  await one.question(/^Remove/).getByRole('button', { name: 'Remove', exact: true }).click();
   await eventually('one device is left', async () => (await sheet.getByTestId('device').count()) === 1);
   const first = await one.open(bob.id);
   await first.send('The other one is gone');
@@ -165,7 +165,7 @@ scene(it, test, 'somebody without it is “Standard”, until they have it', asy
   await alice.page.getByRole('dialog', { name: 'Standard' }).getByRole('button', { name: 'Close' }).last().click();
 
   const sheet = await vera.openDevices();
-  await vera.button('No other app uses this account').click();
+  await vera.button('Turn on: no other app uses this account').click();
   await sheet.getByTestId('device').waitFor();
   const again = await vera.open(alice.id);
   await again.send('Now with keys');
@@ -210,11 +210,14 @@ scene(it, test, 'nodes that hide what is published talk nobody down', async ({ p
     await eventually('it is offered', async () => {
       await his.menuOf(his.message('In a hurry').last());
       const offered = await bob.page.getByRole('menuitem', { name: 'Send without forward secrecy' }).count();
-      if (!offered) await bob.page.keyboard.press('Escape');
+      if (!offered) {
+        await bob.page.keyboard.press('Escape');
+        await bob.page.getByRole('menu').waitFor({ state: 'detached' });
+      }
       return offered > 0;
     }, 2 * MINUTE);
     await bob.page.getByRole('menuitem', { name: 'Send without forward secrecy' }).click();
-    const ask = bob.page.getByRole('dialog', { name: 'Send this message without forward secrecy?' });
+    const ask = bob.question('Send this message without forward secrecy?');
     await lookInAllSizes(bob, 'send-openly');
     await ask.getByRole('button', { name: 'Send without forward secrecy' }).click();
     await hers.message('In a hurry').waitFor({ timeout: MINUTE });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LAUNCH, chromium } from './lib/env.mjs';
+import { eventually } from './lib/wait.mjs';
 import { scene, world } from './lib/world.mjs';
 
 const it = world();
@@ -57,6 +58,21 @@ scene(it, test, 'injected scripts do not run', async ({ people }) => {
   assert.equal(blocked.pwned, undefined);
   assert.equal(blocked.html, 'threw');
   assert.ok(blocked.seen.includes('fetch refused'));
+});
+
+scene(it, test, 'an app that does not load says so, and goes on saying so', async ({ person }) => {
+  const alice = await person('Alice', { serviceWorkers: 'block' });
+  alice.expect(/Service Worker registration blocked|Failed to load resource|net::ERR_|fetch|not caught/i);
+  await alice.context.route('**/*.wasm', (route) => route.abort());
+  await alice.page.reload();
+  const broken = alice.question('Something broke. Your messages are safe.');
+  const reload = broken.getByRole('link', { name: /Reload/ });
+  await eventually('the way on has the focus', () => reload.evaluate((link) => link === document.activeElement));
+  await alice.page.keyboard.press('Escape');
+  await broken.waitFor();
+  await alice.context.unrouteAll();
+  await reload.click();
+  await alice.button('Create account').waitFor();
 });
 
 test('Chromium offers to install it', { timeout: 60_000 }, async () => {

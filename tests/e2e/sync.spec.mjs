@@ -219,7 +219,7 @@ scene(it, test, 'a thousand contacts are back within five seconds, and the page 
     return (await alice.page.getByText(`Friend ${contacts}`, { exact: true }).count()) > 0;
   }));
   const searching = await longestTasks(it.browser, alice.page, async () => {
-    await alice.page.getByRole('searchbox', { name: 'Search' }).fill('Friend 500');
+    await alice.page.getByRole('searchbox', { name: 'Search conversations' }).fill('Friend 500');
     await alice.page.getByText('Friend 500', { exact: true }).waitFor();
   });
   console.log(`  1,000 contacts restored in ${Math.round(ms)} ms`);

@@ -62,7 +62,7 @@ pub fn Bubble(app: App, local: Local, id: MessageId) -> AnyView {
             data-mine=outgoing.to_string()
             tabindex="-1"
             on:keydown=move |event: ev::KeyboardEvent| {
-                let opens = event.key() == "ContextMenu" || (event.key() == "Enter" && is_row(&event));
+                let opens = event.key() == "ContextMenu" || (event.key() == "Enter" && dom::is_itself(&event));
                 if let Some(row) = event.current_target().and_then(|row| row.dyn_into::<web_sys::Element>().ok()).filter(|_| opens) {
                     event.prevent_default();
                     open(At::below(&row));
@@ -71,6 +71,7 @@ pub fn Bubble(app: App, local: Local, id: MessageId) -> AnyView {
         >
             <div class="msg-line">
                 <div
+                    id=bubble_dom_id(&id)
                     class="bubble"
                     class:bubble-emoji=move || body.with(|(body, deleted)| !deleted && text::count::is_few_emoji(body))
                     on:contextmenu=move |event: ev::MouseEvent| {
@@ -88,7 +89,7 @@ pub fn Bubble(app: App, local: Local, id: MessageId) -> AnyView {
                     {move || body.with(|(body, deleted)| text_of(body, *deleted))}
                     <Meta app=app view=view place_last=Signal::derive(move || place.get().last)/>
                 </div>
-                <Tools local=local id=id/>
+                <Tools app=app local=local id=id/>
             </div>
             <Reactions app=app view=view/>
             <Failure app=app view=view/>
@@ -97,8 +98,8 @@ pub fn Bubble(app: App, local: Local, id: MessageId) -> AnyView {
     .into_any()
 }
 
-fn is_row(event: &ev::KeyboardEvent) -> bool {
-    event.target() == event.current_target()
+fn bubble_dom_id(id: &MessageId) -> String {
+    format!("b{}", message_dom_id(id))
 }
 
 fn has_selection() -> bool {
@@ -220,7 +221,10 @@ fn Quote(app: App, with: AccountId, quote: QuoteView) -> AnyView {
 
 /// The buttons beside a bubble.
 #[component]
-fn Tools(local: Local, id: MessageId) -> AnyView {
+fn Tools(app: App, local: Local, id: MessageId) -> AnyView {
+    // One stop for the Tab key is enough: the arrow keys go on from there.
+    let newest =
+        Memo::new(move |_| app.timeline.items.with(|items| items.last().is_some_and(|newest| newest.id == id)));
     let open = move |event: &ev::MouseEvent, what: What| {
         if let Some(button) = event.current_target().and_then(|button| button.dyn_into::<web_sys::Element>().ok()) {
             local.menu.set(Some(OpenMenu { id, at: At::below(&button), what }));
@@ -231,7 +235,7 @@ fn Tools(local: Local, id: MessageId) -> AnyView {
             <button type="button" class="icon-button icon-small" tabindex="-1" aria-label=t(K::MoreEmoji) on:click=move |event| open(&event, What::Emoji)>
                 {icons::Smile()}
             </button>
-            <button type="button" class="icon-button icon-small" tabindex="0" aria-haspopup="menu" aria-label=t(K::MessageActions) on:click=move |event| open(&event, What::Actions)>
+            <button type="button" class="icon-button icon-small" tabindex=move || if newest.get() { "0" } else { "-1" } aria-haspopup="menu" aria-label=t(K::MessageActions) aria-describedby=bubble_dom_id(&id) on:click=move |event| open(&event, What::Actions)>
                 {icons::Dots()}
             </button>
         </div>

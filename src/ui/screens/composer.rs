@@ -16,6 +16,7 @@ use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
 use crate::text::count;
+use crate::vm::AccountId;
 use crate::vm::App;
 use crate::vm::ConversationKind;
 use crate::vm::composer::Composer;
@@ -23,13 +24,75 @@ use crate::vm::composer::Composer;
 /// A draft is kept when nothing was typed for so long.
 const KEEP_AFTER: Duration = Duration::from_millis(400);
 
+/// The text field.
+#[derive(Clone, Copy)]
+struct Field {
+    app: App,
+    composer: Composer,
+    node: NodeRef<html::Textarea>,
+    timer: StoredValue<Option<TimeoutHandle>>,
+}
+
+impl Field {
+    fn stop_timer(self) {
+        if let Some(Some(timer)) = self.timer.try_get_value() {
+            timer.clear();
+        }
+    }
+
+    fn keep_soon(self) {
+        self.stop_timer();
+        self.timer.set_value(set_timeout_with_handle(move || self.composer.keep_draft(), KEEP_AFTER).ok());
+    }
+
+    fn submit(self) {
+        if !self.composer.send() {
+            return;
+        }
+        dom::after_paint(move || {
+            if let Some(area) = self.node.get_untracked() {
+                grow(&area);
+                let _ = area.focus();
+            }
+            if let Ok(Some(scroller)) = document().query_selector(".timeline-scroll") {
+                scroller.set_scroll_top(0.0);
+            }
+        });
+    }
+
+    fn typed(self, typed: &str) {
+        let (kept, cut) = count::cut(typed, count::FIELD_LIMIT);
+        self.composer.input(kept.to_owned());
+        if let Some(area) = self.node.get_untracked() {
+            if cut {
+                area.set_value(kept);
+                self.app.toast(t(K::TextCut));
+            }
+            grow(&area);
+        }
+        self.keep_soon();
+    }
+
+    fn pressed(self, event: &ev::KeyboardEvent) {
+        let quoting = self.app.timeline.quoting;
+        match event.key().as_str() {
+            // On touch keyboards Enter breaks the line; sending has its button.
+            "Enter" if !event.shift_key() && !composes(event) && !is_touch() => self.submit(),
+            "Escape" if quoting.get_untracked().is_some() => quoting.set(None),
+            "ArrowUp" if self.composer.text.with_untracked(String::is_empty) => focus_last_message(),
+            _ => return,
+        }
+        event.prevent_default();
+    }
+}
+
 /// The text field, what it answers to, and the button.
 #[component]
 pub fn ComposerBar(app: App, local: Local) -> AnyView {
     let with = local.with;
     let composer = untrack(|| Composer::new(app, with));
     let node = NodeRef::<html::Textarea>::new();
-    let timer = StoredValue::new(None::<TimeoutHandle>);
+    let field = Field { app, composer, node, timer: StoredValue::new(None) };
     // With a keyboard at hand the cursor waits in the field; on a phone it would cover the messages with keys.
     let eager = untrack(|| {
         dom::matches("(hover: hover)")
@@ -43,50 +106,22 @@ pub fn ComposerBar(app: App, local: Local) -> AnyView {
             }
         });
     });
-    let keep_soon = move || {
-        if let Some(Some(timer)) = timer.try_get_value() {
-            timer.clear();
-        }
-        timer.set_value(set_timeout_with_handle(move || composer.keep_draft(), KEEP_AFTER).ok());
-    };
     let leave = window_event_listener(ev::pagehide, move |_| composer.keep_draft());
     on_cleanup(move || {
         leave.remove();
-        if let Some(Some(timer)) = timer.try_get_value() {
-            timer.clear();
-        }
+        field.stop_timer();
         composer.keep_draft();
         composer.stop_typing();
-    });
-    let submit = move || {
-        if composer.send() {
-            dom::after_paint(move || {
-                if let Some(area) = node.get_untracked() {
-                    grow(&area);
-                    let _ = area.focus();
-                }
-                if let Ok(Some(scroller)) = document().query_selector(".timeline-scroll") {
-                    scroller.set_scroll_top(0.0);
-                }
-            });
-        }
-    };
-    let pending = Memo::new(move |_| {
-        app.conversations
-            .view(&with)
-            .is_some_and(|view| view.kind == ConversationKind::Contact && !view.approved_me && view.last.is_some())
     });
     view! {
         <form
             class="composer"
             on:submit=move |event| {
                 event.prevent_default();
-                submit();
+                field.submit();
             }
         >
-            <Show when=move || pending.get()>
-                <p class="composer-note" role="status"><bdi>{move || tf(K::WaitingAccept, &[("name", &app.title(&with))])}</bdi></p>
-            </Show>
+            <Pending app=app with=with/>
             <QuotePreview app=app local=local/>
             <div class="composer-line">
                 <textarea
@@ -101,37 +136,8 @@ pub fn ComposerBar(app: App, local: Local) -> AnyView {
                     enterkeyhint="enter"
                     prop:value=move || composer.text.get()
                     on:paste=move |event| dom::limit_paste(&event, count::FIELD_LIMIT, || app.toast(t(K::TextCut)))
-                    on:input=move |event| {
-                        let typed = event_target_value(&event);
-                        let (kept, cut) = count::cut(&typed, count::FIELD_LIMIT);
-                        composer.input(kept.to_owned());
-                        if let Some(area) = node.get_untracked() {
-                            if cut {
-                                area.set_value(kept);
-                                app.toast(t(K::TextCut));
-                            }
-                            grow(&area);
-                        }
-                        keep_soon();
-                    }
-                    on:keydown=move |event: ev::KeyboardEvent| {
-                        match event.key().as_str() {
-                            // On touch keyboards Enter breaks the line; sending has its button.
-                            "Enter" if !event.shift_key() && !event.is_composing() && !is_touch() => {
-                                event.prevent_default();
-                                submit();
-                            }
-                            "Escape" if app.timeline.quoting.get_untracked().is_some() => {
-                                event.prevent_default();
-                                app.timeline.quoting.set(None);
-                            }
-                            "ArrowUp" if composer.text.with_untracked(String::is_empty) => {
-                                event.prevent_default();
-                                focus_last_message();
-                            }
-                            _ => {}
-                        }
-                    }
+                    on:input=move |event| field.typed(&event_target_value(&event))
+                    on:keydown=move |event| field.pressed(&event)
                     on:blur=move |_| composer.keep_draft()
                 ></textarea>
                 <Counter composer=composer/>
@@ -142,6 +148,28 @@ pub fn ComposerBar(app: App, local: Local) -> AnyView {
         </form>
     }
     .into_any()
+}
+
+/// Says that a message request was sent and is not accepted yet.
+#[component]
+fn Pending(app: App, with: AccountId) -> AnyView {
+    let pending = Memo::new(move |_| {
+        app.conversations
+            .view(&with)
+            .is_some_and(|view| view.kind == ConversationKind::Contact && !view.approved_me && view.last.is_some())
+    });
+    view! {
+        <Show when=move || pending.get()>
+            <p class="composer-note" role="status"><bdi>{move || tf(K::WaitingAccept, &[("name", &app.title(&with))])}</bdi></p>
+        </Show>
+    }
+    .into_any()
+}
+
+/// Whether a key belongs to the keyboard's own writing aid. Safari has ended the composition when it tells of the Enter that
+/// did so, and keeps only the old number for it.
+fn composes(event: &ev::KeyboardEvent) -> bool {
+    event.is_composing() || event.key_code() == 229
 }
 
 fn is_touch() -> bool {

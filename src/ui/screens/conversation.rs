@@ -58,6 +58,15 @@ pub fn Conversation(app: App, with: AccountId) -> AnyView {
         Some(view) if view.kind == ConversationKind::Request => Foot::Request,
         _ => Foot::Composer,
     });
+    on_cleanup(move || {
+        let leaves = !matches!(app.base.get_untracked(), Route::Chat(_));
+        // Where the panes take turns, its row takes the focus, which nothing else has then.
+        dom::after_paint(move || {
+            if leaves && dom::focused().is_none_or(|focused| focused.tag_name() == "BODY") {
+                dom::focus_first(&format!(".row[data-id=\"{with}\"] .row-link"));
+            }
+        });
+    });
     view! {
         <section class="conversation" aria-label=move || app.title(&with)>
             <Header app=app with=with/>

@@ -5,9 +5,11 @@ use leptos::prelude::*;
 use super::super::location;
 use super::super::widgets::dialog::Ask;
 use super::super::widgets::dialog::Dialog;
+use super::super::widgets::dialog::next_id;
 use super::super::widgets::icons;
 use super::link::AddDevice;
 use super::protection::Notices;
+use super::status::Bar;
 use crate::i18n;
 use crate::i18n::K;
 use crate::i18n::t;
@@ -27,8 +29,16 @@ pub const HISTORY_DAYS: u16 = 14;
 #[derive(Clone)]
 enum Asking {
     Add,
-    Confirm(DeviceView),
-    Revoke(DeviceView),
+    Confirm(Named),
+    Revoke(Named),
+}
+
+/// A device as it is called in a question.
+#[derive(Clone)]
+struct Named {
+    id: [u8; 16],
+    name: String,
+    seen: String,
 }
 
 /// The dialog.
@@ -47,7 +57,7 @@ pub fn DevicesSheet(app: App) -> AnyView {
             })}
             {move || app.own_id().map(|own| view! { <Notices app=app with=own notices=notices/> })}
             <ul class="people" role="list" aria-label=t(K::Devices)>
-                {move || app.devices.with(|devices| devices.devices.iter().map(|device| line(app, device, asking)).collect_view())}
+                {move || app.devices.with(|devices| devices.devices.iter().map(|device| line(app, &devices.devices, device, asking)).collect_view())}
             </ul>
             {move || (status.get() == DeviceStatus::Listed).then(|| view! {
                 <button type="button" class="line-button" on:click=move |_| asking.set(Some(Asking::Add))>{icons::Plus()}<span>{t(K::AddDevice)}</span>{icons::ChevronRight()}</button>
@@ -58,9 +68,9 @@ pub fn DevicesSheet(app: App) -> AnyView {
             Asking::Add => view! { <AddDevice app=app on_close=move |()| asking.set(None)/> }.into_any(),
             Asking::Confirm(device) => view! { <Confirm app=app device=device open=asking/> }.into_any(),
             Asking::Revoke(device) => {
-                let (id, title) = (device.id, tf(K::RevokeAsk, &[("name", &name(&device))]));
+                let (id, title) = (device.id, tf(K::RevokeAsk, &[("name", &device.name)]));
                 view! {
-                    <Ask title=title lead=t(K::RevokeLead) on_close=move |()| asking.set(None)>
+                    <Ask title=title lead=format!("{}. {}", device.seen, t(K::RevokeLead)) on_close=move |()| asking.set(None)>
                         <button type="button" class="button button-danger" on:click=move |_| {
                             app.send(Command::RevokeDevice(id));
                             asking.set(None);
@@ -92,14 +102,26 @@ const fn join_word(status: DeviceStatus) -> Option<K> {
     }
 }
 
-fn name(device: &DeviceView) -> String {
+/// What a device is called, and the how manieth of `all` that are called so it is.
+#[must_use]
+pub fn name(all: &[DeviceView], device: &DeviceView) -> String {
+    let name = plain_name(device);
+    let age = |device: &DeviceView| (device.added_ms, device.id);
+    let older = all.iter().filter(|other| age(other) < age(device) && plain_name(other) == name).count();
+    if older == 0 { name } else { format!("{name} ({})", older + 1) }
+}
+
+fn plain_name(device: &DeviceView) -> String {
     let name = device.name.as_deref().map(text::name::clean).filter(|name| !name.is_empty());
     name.unwrap_or_else(|| t(K::DeviceNameless).to_owned())
 }
 
 /// The name of one of the own devices.
 pub fn name_of(app: App, id: &[u8; 16]) -> String {
-    let known = app.devices.with(|devices| devices.devices.iter().find(|device| device.id == *id).map(name));
+    let known = app.devices.with(|devices| {
+        let all = &devices.devices;
+        all.iter().find(|device| device.id == *id).map(|device| name(all, device))
+    });
     known.unwrap_or_else(|| t(K::DeviceNameless).to_owned())
 }
 
@@ -126,7 +148,7 @@ fn Code(app: App, id: [u8; 16]) -> AnyView {
 
 /// A device that joined by itself: is it mine, and what is it to know?
 #[component]
-fn Confirm(app: App, device: DeviceView, open: RwSignal<Option<Asking>>) -> AnyView {
+fn Confirm(app: App, device: Named, open: RwSignal<Option<Asking>>) -> AnyView {
     let id = device.id;
     let history = RwSignal::new(true);
     let refused = device;
@@ -177,35 +199,51 @@ fn send_history(app: App, device: [u8; 16]) {
     app.toast(t(K::HistorySent));
 }
 
-fn line(app: App, device: &DeviceView, asking: RwSignal<Option<Asking>>) -> AnyView {
+fn line(app: App, all: &[DeviceView], device: &DeviceView, asking: RwSignal<Option<Asking>>) -> AnyView {
     let (id, this, unendorsed) = (device.id, device.this, device.unendorsed);
-    let shown = name(device);
-    let (revoked, confirmed) = (device.clone(), device.clone());
     let seen = match device.last_seen_ms {
         _ if this => t(K::DeviceThis).to_owned(),
-        Some(at) => tf(K::DeviceSeen, &[("when", &text::time::moment(at, text::time::now_ms()))]),
-        None => tf(K::DeviceAdded, &[("when", &text::time::moment(device.added_ms, text::time::now_ms()))]),
+        Some(at) => tf(K::DeviceSeen, &[("when", &text::time::moment(at, app.now_ms()))]),
+        None => tf(K::DeviceAdded, &[("when", &text::time::moment(device.added_ms, app.now_ms()))]),
     };
+    let named = Named { id, name: name(all, device), seen };
+    let number = next_id();
     view! {
         <li class="person-line device" data-testid="device">
             <span class="hop-sign">{icons::Device()}</span>
             <span class="line-text">
-                <bdi class="row-name">{shown.clone()}</bdi>
-                <span class="hint">{seen}</span>
+                <bdi id=format!("device-{number}") class="row-name">{named.name.clone()}</bdi>
+                <span id=format!("seen-{number}") class="hint">{named.seen.clone()}</span>
                 {unendorsed.then(|| view! { <span class="device-warn">{t(if this { K::DeviceThisUnendorsed } else { K::DeviceUnendorsed })}</span> })}
             </span>
             {(unendorsed && this).then(|| view! { <Code app=app id=id/> })}
-            {(!this).then(|| view! {
-                <span class="device-actions">
-                    {if unendorsed {
-                        view! { <button type="button" class="button button-small button-primary" on:click=move |_| asking.set(Some(Asking::Confirm(confirmed.clone())))>{t(K::Confirm)}</button> }.into_any()
-                    } else {
-                        view! { <button type="button" class="button button-small" on:click=move |_| send_history(app, id)>{t(K::HistorySend)}</button> }.into_any()
-                    }}
-                    <button type="button" class="button button-small button-danger-plain" aria-label=tf(K::RevokeName, &[("name", &shown)]) on:click=move |_| asking.set(Some(Asking::Revoke(revoked.clone())))>{t(K::Revoke)}</button>
-                </span>
-            })}
+            {(!this).then(|| line_actions(app, number, named, unendorsed, asking))}
         </li>
+    }
+    .into_any()
+}
+
+/// What can be done with a device. Each button is called by what it does and by the device, for there are several.
+fn line_actions(app: App, number: u32, device: Named, unendorsed: bool, asking: RwSignal<Option<Asking>>) -> AnyView {
+    let (doing, seen) = (format!("do-{number}"), format!("seen-{number}"));
+    let called = format!("{doing} device-{number}");
+    let remove = tf(K::RevokeName, &[("name", &device.name)]);
+    let class = if unendorsed { "button button-small button-primary" } else { "button button-small" };
+    let device = StoredValue::new(device);
+    let act = move |_| {
+        if unendorsed {
+            asking.set(Some(Asking::Confirm(device.get_value())));
+        } else {
+            send_history(app, device.with_value(|device| device.id));
+        }
+    };
+    view! {
+        <span class="device-actions">
+            <button type="button" id=doing aria-labelledby=called aria-describedby=seen.clone() class=class on:click=act>
+                {t(if unendorsed { K::Confirm } else { K::HistorySend })}
+            </button>
+            <button type="button" class="button button-small button-danger-plain" aria-label=remove aria-describedby=seen on:click=move |_| asking.set(Some(Asking::Revoke(device.get_value())))>{t(K::Revoke)}</button>
+        </span>
     }
     .into_any()
 }
@@ -227,24 +265,17 @@ pub fn DevicesBar(app: App) -> AnyView {
             _ => None,
         })
     });
+    let close = move |word| match word {
+        K::DevicesOffBar => app.off_closed.set(true),
+        _ => app.send(Command::DismissOtherApp),
+    };
     view! {
         <div role="status">
             {move || shown.get().map(|word| {
                 let off = word == K::DevicesOffBar;
-                view! {
-                    <div class="bar bar-sync" class:bar-offline=!off class:bar-connecting=off data-testid="devices-bar">
-                        {if off { icons::Shield() } else { icons::Warn() }}
-                        <span>{t(word)}</span>
-                        <button type="button" class="link-button" on:click=move |_| location::go(&Route::Devices)>{t(K::Details)}</button>
-                        {(off || word == K::OtherAppBar).then(|| view! {
-                            <button type="button" class="icon-button icon-small" aria-label=t(K::Close) on:click=move |_| if off {
-                                app.off_closed.set(true);
-                            } else {
-                                app.send(Command::DismissOtherApp);
-                            }>{icons::Close()}</button>
-                        })}
-                    </div>
-                }
+                let sign = if off { icons::Shield() } else { icons::Warn() };
+                let close = (off || word == K::OtherAppBar).then(|| Callback::new(move |()| close(word)));
+                Bar { name: "devices-bar", loud: !off, sign, words: t(word).to_owned(), way: K::Details, to: Route::Devices, close }.show()
             })}
         </div>
     }

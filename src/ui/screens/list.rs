@@ -57,7 +57,7 @@ pub fn ListPane(app: App) -> AnyView {
                 <input
                     class="search-field"
                     type="search"
-                    aria-label=t(K::Search)
+                    aria-label=t(K::SearchLabel)
                     placeholder=t(K::Search)
                     autocomplete="off"
                     spellcheck="false"
@@ -223,7 +223,7 @@ pub fn ConversationRow(app: App, with: AccountId) -> AnyView {
                         <bdi class="row-name">{move || view.with(conversations::title)}</bdi>
                         {move || view.with(|view| view.pinned).then(|| view! { <span class="row-sign" title=t(K::Pinned)>{icons::Pin()}<span class="unseen">{t(K::Pinned)}</span></span> })}
                         {move || view.with(|view| view.muted).then(|| view! { <span class="row-sign" title=t(K::Muted)>{icons::Mute()}<span class="unseen">{t(K::Muted)}</span></span> })}
-                        <span class="row-time">{move || view.with(|view| view.last.as_ref().map(|last| text::time::list_stamp(last.sent_ms, text::time::now_ms())))}</span>
+                        <span class="row-time">{move || view.with(|view| view.last.as_ref().map(|last| text::time::list_stamp(last.sent_ms, app.now_ms())))}</span>
                     </span>
                     <span class="row-bottom">
                         <span class="row-preview">{move || if typing.get() {

@@ -69,7 +69,8 @@ fn emoji_button(app: App, local: Local, id: MessageId, emoji: &'static str) -> A
             type="button"
             class="emoji"
             class:emoji-mine=mine
-            role="menuitem"
+            role="menuitemcheckbox"
+            aria-checked=mine.to_string()
             tabindex="-1"
             on:click=move |_| {
                 local.menu.set(None);

@@ -1,4 +1,4 @@
-//! The recovery phrase: shown only when asked for, and forgotten by the page when the dialog goes.
+//! The recovery phrase: shown only when asked for, and forgotten by the page when the dialog goes; and the reminder to ask.
 
 use leptos::prelude::*;
 
@@ -6,6 +6,7 @@ use super::super::dom;
 use super::super::location;
 use super::super::widgets::dialog::Dialog;
 use super::super::widgets::icons;
+use super::status::Bar;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::vm::App;
@@ -43,6 +44,23 @@ pub fn PhraseSheet(app: App) -> AnyView {
                 }
             }}
         </Dialog>
+    }
+    .into_any()
+}
+
+/// Reminds whoever has something to lose to write the words down, until they were shown.
+#[component]
+pub fn PhraseBar(app: App) -> AnyView {
+    let shown =
+        Memo::new(move |_| !app.prefs.phrase_seen.get() && !app.phrase_closed.get() && !app.conversations.is_empty());
+    view! {
+        <div role="status" class="bar-later">
+            {move || shown.get().then(|| {
+                let close = Some(Callback::new(move |()| app.phrase_closed.set(true)));
+                let words = t(K::PhraseBar).to_owned();
+                Bar { name: "phrase-bar", loud: false, sign: icons::Key(), words, way: K::PhraseShow, to: Route::Phrase, close }.show()
+            })}
+        </div>
     }
     .into_any()
 }

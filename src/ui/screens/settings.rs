@@ -106,16 +106,17 @@ fn ThemeChoice(app: App) -> AnyView {
 #[component]
 fn TextSize(app: App) -> AnyView {
     let size = app.prefs.text_size;
+    let words = move || tf(K::Percent, &[("n", &size.get().to_string())]);
     view! {
         <div class="setting setting-tall">
-            <label class="setting-name" for="text-size">{t(K::TextSize)}<span class="setting-value">{move || format!("{} %", size.get())}</span></label>
+            <label class="setting-name" for="text-size">{t(K::TextSize)}<span class="setting-value">{words}</span></label>
             <input
                 id="text-size"
                 type="range"
                 min=TEXT_SIZES.start().to_string()
                 max=TEXT_SIZES.end().to_string()
                 step="10"
-                aria-valuetext=move || format!("{} %", size.get())
+                aria-valuetext=words
                 prop:value=move || size.get().to_string()
                 on:input=move |event| {
                     if let Ok(chosen) = event_target_value(&event).parse::<u16>() {

@@ -2,18 +2,21 @@
 
 use leptos::prelude::*;
 
+use super::super::location;
 use super::super::widgets::icons;
 use super::devices::DevicesBar;
+use super::phrase::PhraseBar;
 use super::sync::SyncBar;
 use crate::boot::StartFailure;
 use crate::i18n::K;
 use crate::i18n::t;
-use crate::i18n::tf;
+use crate::i18n::tn;
 use crate::vm::App;
 use crate::vm::CommitFailure;
 use crate::vm::Connection;
 use crate::vm::Problem;
 use crate::vm::RestoreStage;
+use crate::vm::route::Route;
 
 fn reload() {
     let _ = window().location().reload();
@@ -36,7 +39,7 @@ pub fn OtherTab(app: App) -> AnyView {
     let taking = RwSignal::new(false);
     view! {
         <main class="front">
-            <div class="front-card notice">
+            <div class="front-card notice" role="alert">
                 {icons::Logo()}
                 <h1>{t(K::OtherTabTitle)}</h1>
                 <p class="lead">{t(K::OtherTabLead)}</p>
@@ -119,6 +122,39 @@ pub fn Update(app: App) -> AnyView {
     .into_any()
 }
 
+/// A line over everything that leads somewhere, and can be closed if it may.
+pub struct Bar {
+    /// For tests.
+    pub name: &'static str,
+    /// Whether it warns.
+    pub loud: bool,
+    pub sign: AnyView,
+    pub words: String,
+    /// What its way on is called, and where that goes.
+    pub way: K,
+    pub to: Route,
+    pub close: Option<Callback<()>>,
+}
+
+impl Bar {
+    /// Puts it on the page.
+    pub fn show(self) -> AnyView {
+        let Self { name, loud, sign, words, way, to, close } = self;
+        let class = if loud { "bar bar-sync bar-offline" } else { "bar bar-sync bar-connecting" };
+        view! {
+            <div class=class data-testid=name>
+                {sign}
+                <span>{words}</span>
+                <button type="button" class="link-button" on:click=move |_| location::go(&to)>{t(way)}</button>
+                {close.map(|close| view! {
+                    <button type="button" class="icon-button icon-small" aria-label=t(K::Close) on:click=move |_| close.run(())>{icons::Close()}</button>
+                })}
+            </div>
+        }
+        .into_any()
+    }
+}
+
 /// The lines over everything: a problem, no connection, a running restore.
 #[component]
 pub fn Bars(app: App) -> AnyView {
@@ -149,9 +185,10 @@ pub fn Bars(app: App) -> AnyView {
             </div>
             <SyncBar app=app/>
             <DevicesBar app=app/>
+            <PhraseBar app=app/>
             {move || restoring().map(|(messages, percent)| view! {
                 <div class="bar bar-restore">
-                    <span>{tf(K::RestoringBanner, &[("n", &messages.to_string())])}</span>
+                    <span>{tn(K::RestoringBannerOne, K::RestoringBanner, messages)}</span>
                     <progress max="100" prop:value=f64::from(percent) aria-label=t(K::RestoringTitle)></progress>
                 </div>
             })}

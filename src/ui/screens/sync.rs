@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::super::location;
 use super::super::widgets::icons;
+use super::status::Bar;
 use crate::i18n::K;
 use crate::i18n::t;
 use crate::i18n::tf;
@@ -94,14 +94,8 @@ pub fn SyncBar(app: App) -> AnyView {
             {move || shown.get().map(|(problem, words)| {
                 let fine = problem == SyncProblem::Renewed;
                 let sign = if fine { icons::Sync() } else { icons::Warn() };
-                view! {
-                    <div class="bar bar-sync" class:bar-offline=!fine class:bar-connecting=fine data-testid="sync-bar">
-                        {sign}
-                        <span>{words}</span>
-                        <button type="button" class="link-button" on:click=move |_| location::go(&Route::Settings)>{t(K::Details)}</button>
-                        <button type="button" class="icon-button icon-small" aria-label=t(K::Close) on:click=move |_| close(problem)>{icons::Close()}</button>
-                    </div>
-                }
+                let close = Some(Callback::new(move |()| close(problem)));
+                Bar { name: "sync-bar", loud: !fine, sign, words, way: K::Details, to: Route::Settings, close }.show()
             })}
         </div>
     }

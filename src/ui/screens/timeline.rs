@@ -67,7 +67,10 @@ pub fn TimelineView(app: App, local: Local) -> AnyView {
         if let Some(node) = scroller.get_untracked() {
             node.set_scroll_top(0.0);
         }
-        dom::focus_id("composer");
+        // On a phone the keyboard would cover what the jump was for.
+        if dom::matches("(hover: hover)") {
+            dom::focus_id("composer");
+        }
     };
     view! {
         <div class="timeline-frame">
@@ -85,7 +88,7 @@ pub fn TimelineView(app: App, local: Local) -> AnyView {
                         <For each=move || timeline.rows.get() key=row_key let:row>
                             {match row {
                                 Row::Day(_, moment) => view! {
-                                    <li class="day"><span>{text::time::day_heading(moment, text::time::now_ms())}</span></li>
+                                    <li class="day"><span>{move || text::time::day_heading(moment, app.now_ms())}</span></li>
                                 }.into_any(),
                                 Row::New => view! { <li class="new-line" id="unread-line"><span>{t(K::NewMessages)}</span></li> }.into_any(),
                                 Row::Unreadable(_, at, given_up) => unreadable(app, local, at, given_up),
@@ -114,7 +117,7 @@ pub fn TimelineView(app: App, local: Local) -> AnyView {
 fn unreadable(app: App, local: Local, at: u64, given_up: bool) -> AnyView {
     let word = if given_up { K::UnreadableLost } else { K::Unreadable };
     view! {
-        <li class="msg msg-first msg-last" data-testid="unreadable">
+        <li class="msg msg-first msg-last" data-testid="unreadable" tabindex="-1">
             <div class="bubble bubble-unread">
                 <p class="body body-deleted">{if given_up { icons::Warn() } else { icons::Clock() }}<bdi>{move || tf(word, &[("name", &app.title(&local.with))])}</bdi></p>
                 <span class="meta"><time title=text::time::full(at)>{text::time::clock(at)}</time></span>

@@ -48,7 +48,15 @@ pub fn Menu(
             }
         });
     });
+    // Wherever the focus is: it comes into the menu only with the next picture.
+    let escape = window_event_listener(ev::keydown, move |event| {
+        if event.key() == "Escape" {
+            event.prevent_default();
+            on_close.run(());
+        }
+    });
     on_cleanup(move || {
+        escape.remove();
         if let Some(Some(element)) = came_from.try_get_value()
             && element.is_connected()
             && document().query_selector("dialog[open]").ok().flatten().is_none()
@@ -66,9 +74,8 @@ pub fn Menu(
             "ArrowUp" | "ArrowLeft" => Some(here.map_or(last, |at| if at == 0 { last } else { at - 1 })),
             "Home" => Some(0),
             "End" => Some(last),
-            "Escape" | "Tab" => {
+            "Tab" => {
                 event.prevent_default();
-                event.stop_propagation();
                 on_close.run(());
                 return;
             }

@@ -55,7 +55,8 @@ export class Conversation {
   }
 
   async react(text, emoji) {
-    await this.act(text, emoji);
+    await this.menuOf(this.message(text).last());
+    await this.page.getByRole('menuitemcheckbox', { name: emoji, exact: true }).first().click();
   }
 
   reactions(text) {

@@ -50,6 +50,11 @@ export class Person {
     return this.page.getByRole('dialog');
   }
 
+  // A question: a dialog that reads out what it asks.
+  question(name) {
+    return this.page.getByRole('alertdialog', { name });
+  }
+
   async go(fragment) {
     await this.page.evaluate((hash) => { location.hash = hash; }, fragment);
   }
@@ -79,7 +84,7 @@ export class Person {
 
   async readPhrase() {
     await this.go('#/phrase');
-    await this.button('Show the words').click();
+    await this.dialog().getByRole('button', { name: 'Show the words' }).click();
     const words = await this.page.getByTestId('phrase').getByRole('listitem').allTextContents();
     await this.go('#/');
     return words.map((word) => word.replace(/[^a-z]/gi, '')).join(' ');
@@ -113,7 +118,7 @@ export class Person {
   // Confirms a device of the same account that has just joined, and gives it the messages of the last days, or none.
   async confirmDevice(other, { history = true } = {}) {
     await this.page.getByTestId('devices-bar').getByRole('button', { name: 'Details' }).click();
-    await this.button('Is it mine?').click();
+    await this.button(/^Is it mine\?/).click();
     const here = await this.deviceCode();
     await this.picture('confirm-device');
     await other.openDevices();
@@ -189,7 +194,7 @@ export class Person {
   async block(id) {
     await this.inContact(id, async (sheet) => {
       await sheet.getByRole('button', { name: 'Block', exact: true }).click();
-      await this.page.getByRole('dialog', { name: /^Block/ }).getByRole('button', { name: 'Block', exact: true }).click();
+      await this.question(/^Block/).getByRole('button', { name: 'Block', exact: true }).click();
       await sheet.getByRole('button', { name: 'Unblock', exact: true }).waitFor();
     });
   }
