@@ -18,6 +18,7 @@ use zwiebel::vm::AccountId;
 use zwiebel::vm::App;
 use zwiebel::vm::ConversationKind;
 use zwiebel::vm::ConversationView;
+use zwiebel::vm::Mark;
 use zwiebel::vm::MessageId;
 use zwiebel::vm::MessageView;
 use zwiebel::vm::NetworkView;
@@ -61,7 +62,7 @@ fn message(sent_ms: u64, outgoing: bool) -> MessageView {
         reactions: Vec::new(),
         state: None,
         expires: None,
-        open: false,
+        mark: Mark::None,
         waits: false,
     }
 }

@@ -202,6 +202,8 @@ words! {
     NoticeFork: "Two device lists of {name} contradict each other. Write nothing confidential before you have spoken to them.",
     NoticeWithheld: "{name} has a newer device list than the network shows. Somebody may be keeping it from you. Write nothing confidential before you have spoken to them.",
     OpenMark: "not forward secret",
+    UnconfirmedMark: "sender’s device not confirmed",
+    RelayedMark: "passed on by your device",
     SendOpenly: "Send without forward secrecy",
     SendOpenlyAsk: "Send this message without forward secrecy?",
     SendOpenlyLead: "It leaves at once and is still end-to-end encrypted. But whoever records it and later gets hold of {name}’s recovery phrase could read it. All other messages go on waiting for keys.",

@@ -340,7 +340,7 @@ mod tests {
                 state: None,
                 hash: Some("h".repeat(43)),
                 expires: None,
-                open: false,
+                mark: crate::view::Mark::None,
             };
             rows.push(put(Table::Message, message_bytes(&id), &message));
         }

@@ -11,7 +11,7 @@ use zwiebel_proto::sorted::SortedSet;
 use crate::clock::DAY_MS;
 use crate::engine::{Cx, Engine};
 use crate::model::rows::MessageRow;
-use crate::view::{MessageId, SendState};
+use crate::view::{Mark, MessageId, SendState};
 use crate::zr1::MAX_HISTORY_PART;
 
 /// The farthest back a history goes.
@@ -24,9 +24,9 @@ const MAX_PARTS: usize = 40;
 /// not know them.
 const ALL: u8 = 1;
 
-/// The first byte of a part of those that went or came without forward secrecy and are marked so: they are among all
-/// messages, too, for devices that know no mark, and either may come first.
-const OPEN: u8 = 2;
+/// The first bytes of parts of those that bear a mark: they are among all messages, too, for devices that do not know it, and
+/// either may come first.
+const MARKED: [(u8, Mark); 3] = [(2, Mark::Open), (3, Mark::Unconfirmed), (4, Mark::Relayed)];
 
 /// What one part says.
 #[derive(Default, Serialize, Deserialize)]
@@ -54,7 +54,9 @@ impl Engine {
         let span = u64::from(days.min(MAX_DAYS)).saturating_mul(DAY_MS);
         let since = self.network_now(cx).saturating_sub(span);
         let mut parts = self.parts_since(since, ALL, |_| true);
-        parts.extend(self.parts_since(since, OPEN, |row| row.open));
+        for (kind, mark) in MARKED {
+            parts.extend(self.parts_since(since, kind, |row| row.mark == mark));
+        }
         self.with_zr1(cx, |manager, m| {
             for part in parts {
                 manager.send_history(device, part, m);
@@ -92,7 +94,7 @@ impl Engine {
 
     /// A part came from another device of the account.
     pub(crate) fn take_history(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
-        let Some((kind, part)) = decode(bytes) else {
+        let Some((mark, part)) = decode(bytes) else {
             tracing::warn!("a part of the history is not understood");
             return;
         };
@@ -105,7 +107,7 @@ impl Engine {
         }
         let mut touched = SortedSet::new();
         for entry in part.messages {
-            if let Some(with) = self.take_entry(entry, kind == OPEN) {
+            if let Some(with) = self.take_entry(entry, mark) {
                 touched.insert(with);
             }
         }
@@ -121,15 +123,15 @@ impl Engine {
     }
 
     /// Files a message that is not here yet, or marks it; gives its conversation.
-    fn take_entry(&mut self, entry: Entry, open: bool) -> Option<AccountId> {
+    fn take_entry(&mut self, entry: Entry, mark: Mark) -> Option<AccountId> {
         let Entry { id, with, body, quote, reactions, deleted, unread, state } = entry;
         let own = self.model.own_id()?;
         let outgoing = id.author == own;
         let fits = outgoing || id.author == with;
         if let Some((_, row)) = self.model.message(&id) {
-            let marks = open && !row.open;
+            let marks = mark != Mark::None && row.mark == Mark::None;
             if marks {
-                self.model.change_message(&mut self.out, id, |row| row.open = true);
+                self.model.change_message(&mut self.out, id, |row| row.mark = mark);
             }
             return marks.then_some(with);
         }
@@ -144,7 +146,7 @@ impl Engine {
         }
         let unread = unread && !outgoing && id.sent_ms > self.last_read_ms(&with);
         let state = outgoing.then_some(state.unwrap_or(SendState::Sent));
-        let row = MessageRow { with, body, quote, reactions, deleted, unread, state, hash: None, expires: None, open };
+        let row = MessageRow { with, body, quote, reactions, deleted, unread, state, hash: None, expires: None, mark };
         let unsent = self.add_with_orphans(id, row);
         (!unsent).then_some(with)
     }
@@ -181,10 +183,12 @@ fn encode(kind: u8, part: &Part) -> Vec<u8> {
     postcard::to_extend(part, vec![kind]).unwrap_or_default()
 }
 
-fn decode(bytes: &[u8]) -> Option<(u8, Part)> {
-    let (&kind @ (ALL | OPEN), rest) = bytes.split_first()? else { return None };
+fn decode(bytes: &[u8]) -> Option<(Mark, Part)> {
+    let (kind, rest) = bytes.split_first()?;
+    let known = [(ALL, Mark::None)].into_iter().chain(MARKED);
+    let (_, mark) = known.into_iter().find(|(known, _)| known == kind)?;
     match postcard::take_from_bytes(rest) {
-        Ok((part, [])) => Some((kind, part)),
+        Ok((part, [])) => Some((mark, part)),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ use crate::expiry;
 use crate::model::rows::{MessageRow, Orphan, OrphanKind};
 use crate::outflow::Held;
 use crate::talk::MAX_EMOJI;
-use crate::view::{Expiry, MessageId, SendState, ViewEvent};
+use crate::view::{Expiry, Mark, MessageId, SendState, ViewEvent};
 
 /// Longer bodies are cut (session-messages 5.1).
 const MAX_CHARS: usize = 10_000;
@@ -64,7 +64,7 @@ impl Engine {
                     let id = MessageId { sent_ms: opened.sent_ms, author: opened.sender };
                     let marked = self.v1_arrived(cx, &opened);
                     if self.file(cx, opened, hash, message.expiration) && marked {
-                        self.mark_open(id);
+                        self.mark(id, Mark::Open);
                     }
                 }
                 Err(error) => tracing::debug!(%error, "a stored message was dropped"),
@@ -155,7 +155,7 @@ impl Engine {
             state: own.then_some(SendState::Sent),
             hash: Some(hash),
             expires,
-            open: false,
+            mark: Mark::None,
         };
         self.file_message(cx, id, row)
     }

@@ -97,7 +97,7 @@ impl Engine {
             reactions: reaction_views(&row.reactions, me),
             state: row.state,
             expires: row.expires.map(|e| ExpiresView { at_ms: e.at_ms.map(|at| self.device_time(at)) }),
-            open: row.open,
+            mark: row.mark,
             waits: row.state == Some(SendState::Sending)
                 && self
                     .zr1()

@@ -16,7 +16,7 @@ const FIRST: u8 = 1;
 const fn version(table: Table) -> u8 {
     match table {
         Table::Contact | Table::Conversation => 2,
-        Table::Message => 3,
+        Table::Message => 4,
         _ => FIRST,
     }
 }
@@ -74,8 +74,9 @@ pub(crate) fn decode_either<First: DeserializeOwned, T: DeserializeOwned + From<
 ) -> Result<T, RowError> {
     match bytes.split_first() {
         Some((&FIRST, rest)) => read::<First>(table, rest).map(T::from),
-        // Messages of the second version lack the last field, which is "no" for them.
+        // Messages of the second version lack the last field, which is "nothing" for them; in the third it was that or the next.
         Some((2, rest)) if table == Table::Message => read(table, &[rest, &[0]].concat()),
+        Some((3, rest)) if table == Table::Message => read(table, rest),
         _ => decode(table, bytes),
     }
 }

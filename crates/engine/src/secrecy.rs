@@ -18,7 +18,7 @@ use crate::engine::{BootError, Cx, Engine};
 use crate::expiry;
 use crate::model::rows::{FAILED_NOT_REACHED, OutboxRow, Outgoing, Sealed};
 use crate::outflow::Held;
-use crate::view::{DevicesView, Expiry, MessageId, NoticeView, Refusal, SendState, UnreadableView, ViewEvent};
+use crate::view::{DevicesView, Expiry, Mark, MessageId, NoticeView, Refusal, SendState, UnreadableView, ViewEvent};
 use crate::zr1::{Event, Manager, Moment, Notice, Step, Tier};
 
 impl Engine {
@@ -112,14 +112,19 @@ impl Engine {
 
     fn secrecy_event(&mut self, cx: &mut Cx<'_>, event: Event, hash: &str) {
         match event {
-            Event::Message { from, id, content, left_ms, .. } => {
-                if !self.file_secret(cx, from, None, &content, (hash, left_ms)) {
+            Event::Message { from, id, content, left_ms, unconfirmed, relayed } => {
+                let mark = match (unconfirmed, relayed) {
+                    (true, _) => Mark::Unconfirmed,
+                    (false, true) => Mark::Relayed,
+                    _ => Mark::None,
+                };
+                if !self.file_secret(cx, (from, mark), None, &content, (hash, left_ms)) {
                     self.with_zr1(cx, |manager, m| manager.left_nothing(&from, &id, m));
                 }
             }
             Event::Synced { with, content, left_ms, .. } => {
                 if let Some(own) = self.model.own_id() {
-                    self.file_secret(cx, own, Some(with), &content, (hash, left_ms));
+                    self.file_secret(cx, (own, Mark::None), Some(with), &content, (hash, left_ms));
                 }
             }
             Event::LinkShown { device, token_hash } => self.link_shown(cx, DeviceId(device), token_hash),
@@ -176,7 +181,7 @@ impl Engine {
     fn file_secret(
         &mut self,
         cx: &mut Cx<'_>,
-        sender: AccountId,
+        (sender, mark): (AccountId, Mark),
         to: Option<AccountId>,
         bytes: &[u8],
         (hash, left_ms): (&str, u64),
@@ -198,7 +203,11 @@ impl Engine {
             after @ Expiry::AfterSend(_) => left_ms.saturating_add(expiry::millis(after)),
             _ => self.network_now(cx).saturating_add(crate::compose::MESSAGE_TTL_MS),
         };
-        self.file(cx, Opened { sender, content, sent_ms }, hash.to_owned(), stored_until)
+        let seen = self.file(cx, Opened { sender, content, sent_ms }, hash.to_owned(), stored_until);
+        if seen && mark != Mark::None {
+            self.mark(MessageId { sent_ms, author: sender }, mark);
+        }
+        seen
     }
 
     /// A v1 message came: what it says of its sender's list, and whether it is to be marked because they have ZR1 (3.5).
@@ -225,9 +234,8 @@ impl Engine {
         marked == Some(true)
     }
 
-    /// A message that went or came without forward secrecy although the other side has it.
-    pub(crate) fn mark_open(&mut self, id: MessageId) {
-        self.model.change_message(&mut self.out, id, |row| row.open = true);
+    pub(crate) fn mark(&mut self, id: MessageId, mark: Mark) {
+        self.model.change_message(&mut self.out, id, |row| row.mark = mark);
         self.emit_message(id);
     }
 
@@ -235,7 +243,7 @@ impl Engine {
     pub(crate) fn send_openly(&mut self, cx: &mut Cx<'_>, message: MessageId) -> Result<(), Refusal> {
         let (to, _) = self.model.message(&message).ok_or(Refusal::UnknownMessage)?;
         if self.with_zr1(cx, |manager, m| manager.send_openly(&to, message.sent_ms, m.now_ms)) == Some(true) {
-            self.mark_open(message);
+            self.mark(message, Mark::Open);
         }
         self.settle_secrecy(cx, "");
         self.emit_conversation(to);

@@ -7,7 +7,7 @@ use crate::compose::{Draft, MESSAGE_TTL_MS};
 use crate::engine::{Cx, Engine};
 use crate::expiry;
 use crate::model::rows::{MessageRow, OutboxRow, Outgoing, Sealed};
-use crate::view::{MessageId, Refusal, SendState, ViewEvent};
+use crate::view::{Mark, MessageId, Refusal, SendState, ViewEvent};
 
 /// Code points of a message (session-messages 5.1).
 const MAX_CHARS: usize = 2_000;
@@ -58,7 +58,7 @@ impl Engine {
             state: Some(SendState::Sending),
             hash,
             expires: expiry::waiting(self.expiry_of(&to)),
-            open: false,
+            mark: Mark::None,
         };
         self.model.put_message(&mut self.out, id, row);
         if self.live.typing_to.is_some_and(|(who, ..)| who == to) {

@@ -316,10 +316,23 @@ pub struct MessageView {
     pub state: Option<SendState>,
     /// Set for a message that disappears.
     pub expires: Option<ExpiresView>,
-    /// Went or came without forward secrecy although the other side has it.
-    pub open: bool,
+    pub mark: Mark,
     /// Has waited for the other side's keys for more than a minute; `SendOpenly` would send it without.
     pub waits: bool,
+}
+
+/// What a person is to know of the way of a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mark {
+    /// Nothing.
+    #[default]
+    None,
+    /// It went or came without forward secrecy although the other side has it.
+    Open,
+    /// Whether the device that sent it belongs to its author could not be found out for a day (forward-secrecy 3.4).
+    Unconfirmed,
+    /// Another device of ours passed it on: its author did not know of this one (forward-secrecy 5.2).
+    Relayed,
 }
 
 /// When a message disappears.

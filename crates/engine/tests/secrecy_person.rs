@@ -6,7 +6,7 @@ mod common;
 
 use common::{befriend, second_device, send, send_and_arrive};
 use zwiebel_engine::input::{Command, Input};
-use zwiebel_engine::view::{DeviceStatus, Notice, Protection, SendState};
+use zwiebel_engine::view::{DeviceStatus, Mark, Notice, Protection, SendState};
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::zr1::mailbox;
@@ -153,12 +153,12 @@ fn one_message_may_go_without_keys_and_is_marked() {
     world.run_for(MINUTE_MS);
     assert!(!shows(&world, alice, "only with keys"), "the other one still waits");
     let hurry = of(&world, "in a hurry");
-    assert!(hurry.open && !hurry.waits && hurry.state == Some(SendState::Sent), "{hurry:?}");
+    assert!(hurry.mark == Mark::Open && !hurry.waits && hurry.state == Some(SendState::Sent), "{hurry:?}");
     assert_eq!(protection(&world, bob, &alice_id), Protection::Waiting, "only this one message");
     world.restart(bob);
     world.command(bob, Command::OpenConversation { with: alice_id });
     world.run_for(1_000);
-    assert!(of(&world, "in a hurry").open, "the mark stays");
+    assert!(of(&world, "in a hurry").mark == Mark::Open, "the mark stays");
 }
 
 #[test]
@@ -182,12 +182,13 @@ fn the_mark_of_such_a_message_is_in_the_history_that_another_device_is_given() {
         assert!(world.run_until(2 * MINUTE_MS, joined).is_some());
         assert!(world.run_until(MINUTE_MS, |w| w.clients[bob].shown.devices.devices.len() == 2).is_some());
         assert_eq!(shows(&world, second, "only with keys"), has_copy, "what the swarm has of it");
-        assert!(world.clients[second].shown.timeline.iter().all(|m| !m.open), "says nothing of a mark");
+        assert!(world.clients[second].shown.timeline.iter().all(|m| m.mark == Mark::None), "says nothing of a mark");
 
         let device = world.clients[bob].shown.devices.devices.iter().find(|d| !d.this).unwrap().id;
         world.command(bob, Command::EndorseDevice(device));
         world.command(bob, Command::SendHistory { device, days: 14 });
-        let marked = |w: &World| w.clients[second].shown.timeline.iter().any(|m| m.id == message && m.open);
+        let marked =
+            |w: &World| w.clients[second].shown.timeline.iter().any(|m| m.id == message && m.mark == Mark::Open);
         assert!(world.run_until(MINUTE_MS, marked).is_some(), "{:?}", world.clients[second].shown.timeline);
         let bodies = world.clients[second].shown.bodies();
         assert_eq!(bodies.iter().filter(|body| **body == "only with keys").count(), 1);

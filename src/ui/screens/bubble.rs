@@ -25,6 +25,7 @@ use crate::vm::App;
 use crate::vm::Command;
 use crate::vm::Connection;
 use crate::vm::ExpiresView;
+use crate::vm::Mark;
 use crate::vm::MessageId;
 use crate::vm::MessageView;
 use crate::vm::QuoteView;
@@ -144,10 +145,10 @@ fn Meta(app: App, view: Memo<MessageView>, place_last: Signal<bool>) -> AnyView 
     let sent = view.with_untracked(|view| view.id.sent_ms);
     let state = Memo::new(move |_| view.with(|view| if view.deleted { None } else { view.state }));
     let expires = Memo::new(move |_| view.with(|view| view.expires.filter(|_| !view.deleted)));
-    let open = Memo::new(move |_| view.with(|view| view.open && !view.deleted));
+    let mark = Memo::new(move |_| view.with(|view| if view.deleted { None } else { mark_of(view.mark) }));
     let shown = move || {
         place_last.get()
-            || open.get()
+            || mark.get().is_some()
             || expires.get().is_some()
             || matches!(state.get(), Some(SendState::Sending | SendState::Failed(_)))
     };
@@ -168,13 +169,23 @@ fn Meta(app: App, view: Memo<MessageView>, place_last: Signal<bool>) -> AnyView 
     };
     view! {
         <span class="meta" class:meta-hidden=move || !shown()>
-            {move || open.get().then(|| view! { <span data-testid="open">{t(K::OpenMark)}</span> })}
+            {move || mark.get().map(|(name, word)| view! { <span data-testid=name>{t(word)}</span> })}
             {move || expires.get().map(timer)}
             <time title=text::time::full(sent)>{text::time::clock(sent)}</time>
             {sign}
         </span>
     }
     .into_any()
+}
+
+/// The name and the words of a mark.
+const fn mark_of(mark: Mark) -> Option<(&'static str, K)> {
+    match mark {
+        Mark::None => None,
+        Mark::Open => Some(("open", K::OpenMark)),
+        Mark::Unconfirmed => Some(("unconfirmed", K::UnconfirmedMark)),
+        Mark::Relayed => Some(("relayed", K::RelayedMark)),
+    }
 }
 
 /// The sign of a message that disappears, and when that is.

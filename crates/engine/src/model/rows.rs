@@ -5,7 +5,7 @@ use zwiebel_crypto::keys::{Ed25519Public, X25519Public};
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::storage_rpc::Namespace;
 
-use crate::view::{Expiry, MessageId, SendFailure, SendState};
+use crate::view::{Expiry, Mark, MessageId, SendFailure, SendState};
 
 pub(crate) mod first;
 
@@ -72,8 +72,7 @@ pub(crate) struct MessageRow {
     /// Its hash in the own swarm (for outgoing ones: of the sync copy).
     pub(crate) hash: Option<String>,
     pub(crate) expires: Option<ExpiresRow>,
-    /// Went or came without forward secrecy although the other side has it.
-    pub(crate) open: bool,
+    pub(crate) mark: Mark,
 }
 
 /// A message that disappears.
@@ -299,7 +298,7 @@ mod tests {
             state: Some(SendState::Failed(SendFailure::Refused)),
             hash: Some("hash".into()),
             expires: Some(ExpiresRow { after: Expiry::AfterRead(60), at_ms: Some(8) }),
-            open: true,
+            mark: Mark::Open,
         };
         let sealed = Sealed { data: vec![1, 2, 3], hash: "hash".into() };
         let outbox = |what| OutboxRow {
@@ -387,11 +386,14 @@ mod tests {
         );
         let message: MessageRow = decode_either::<first::MessageRow, _>(Table::Message, &read(&message)).unwrap();
         assert!(message.body == "body" && message.unread && message.expires.is_none());
-        let mut second = encode(Table::Message, &message);
-        *second.first_mut().unwrap() = 2;
-        second.pop();
-        let read: MessageRow = decode_either::<first::MessageRow, _>(Table::Message, &second).unwrap();
-        assert!(read == message && !read.open);
+        let mut earlier = encode(Table::Message, &MessageRow { mark: Mark::Open, ..message.clone() });
+        *earlier.first_mut().unwrap() = 3;
+        let read: MessageRow = decode_either::<first::MessageRow, _>(Table::Message, &earlier).unwrap();
+        assert!(read.mark == Mark::Open);
+        *earlier.first_mut().unwrap() = 2;
+        earlier.pop();
+        let read: MessageRow = decode_either::<first::MessageRow, _>(Table::Message, &earlier).unwrap();
+        assert!(read == message && read.mark == Mark::None);
         assert!(
             decode_either::<first::ContactRow, ContactRow>(Table::Contact, &encode(Table::Contact, &contact)).is_ok()
         );

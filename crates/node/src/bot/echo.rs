@@ -173,7 +173,7 @@ mod tests {
             reactions: Vec::new(),
             state: None,
             expires: None,
-            open: false,
+            mark: zwiebel_engine::view::Mark::None,
             waits: false,
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zwiebel_proto::account_id::AccountId;
 
-use crate::view::{Expiry, MessageId, SendState};
+use crate::view::{Expiry, Mark, MessageId, SendState};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ContactRow {
@@ -64,6 +64,6 @@ impl From<ConversationRow> for super::ConversationRow {
 impl From<MessageRow> for super::MessageRow {
     fn from(row: MessageRow) -> Self {
         let MessageRow { with, body, quote, reactions, deleted, unread, state, hash } = row;
-        Self { with, body, quote, reactions, deleted, unread, state, hash, expires: None, open: false }
+        Self { with, body, quote, reactions, deleted, unread, state, hash, expires: None, mark: Mark::None }
     }
 }
