@@ -38,6 +38,7 @@ use zwiebel_proto::directory::Network;
 use zwiebel_proto::directory::NetworkKind;
 
 use crate::directory::Directory;
+use crate::rate_limit::Places;
 use crate::rate_limit::Rate;
 use crate::rate_limit::RateLimit;
 use crate::registry::ListedNode;
@@ -78,8 +79,11 @@ pub struct Gateway {
     fresh: Mutex<Option<Instant>>,
     http: reqwest::Client,
     clients: RateLimit<IpAddr>,
-    /// A slot for every packet on its way.
+    /// Requests for the app's files.
+    readers: RateLimit<IpAddr>,
+    /// A slot for every packet on its way, and a place for each of an address, which it has while it is sent too.
     slots: Semaphore,
+    places: Arc<Places>,
     app: PathBuf,
 }
 
@@ -87,6 +91,8 @@ pub struct Gateway {
 const LOWEST_PORT: u16 = 1024;
 /// Packets on their way at a time.
 const AT_WORK: usize = 1024;
+/// Of one address (IPv6: of a /64), which people may share; a retrieve that waits is one for 20 s.
+const PER_ADDRESS: usize = 32;
 
 impl Gateway {
     /// A gateway for this network that serves the app in this directory. It forwards to public addresses only.
@@ -106,7 +112,9 @@ impl Gateway {
             fresh: Mutex::default(),
             http: tls::client()?,
             clients: RateLimit::per_address(Rate { per_second: 20.0, burst: 100.0 }),
+            readers: RateLimit::per_address(Rate { per_second: 20.0, burst: 200.0 }),
             slots: Semaphore::new(AT_WORK),
+            places: Places::new(PER_ADDRESS),
             app,
         })
     }
@@ -146,8 +154,8 @@ impl Gateway {
         self
     }
 
-    /// The list was confirmed just now.
-    pub fn is_fresh(&self) {
+    /// Notes that the list was confirmed just now.
+    pub fn confirm_list(&self) {
         *self.fresh.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 

@@ -66,12 +66,22 @@ impl IntoResponse for Answer {
 
 /// The whole body, or the answer to send if it is too large or too slow.
 pub(crate) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Answer> {
-    read_within(limits::BODY_TIMEOUT, headers, body, limit).await
+    let length = announced(headers);
+    read_within(length.map_or(limits::BODY_TIMEOUT, patience), length, body, limit).await
 }
 
-async fn read_within(patience: Duration, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Answer> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
+/// The length of a body that says how long it is.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// How long a body of this length may take to arrive: ten seconds, and one more for each 16 KiB.
+fn patience(length: u64) -> Duration {
+    Duration::from_secs(10_u64.saturating_add(length / 16_384)).min(limits::BODY_TIMEOUT)
+}
+
+async fn read_within(patience: Duration, length: Option<u64>, body: Body, limit: usize) -> Result<Bytes, Answer> {
+    if length.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
         return Err(too_large());
     }
     match timeout(patience, axum::body::to_bytes(body, limit)).await {
@@ -267,16 +277,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_does_not_come_is_given_up_and_one_that_is_too_large_is_not_read() {
-        let headers = HeaderMap::new();
-        let patience = Duration::from_millis(20);
-        let slow = read_within(patience, &headers, Body::new(Begun(None)), 9).await;
+        let slow = read_within(Duration::from_millis(20), None, Body::new(Begun(None)), 9).await;
         assert_eq!(slow.unwrap_err().status, 408);
-        let patience = Duration::from_secs(20);
+        let headers = HeaderMap::new();
         let (fits, not) = (Body::from("nine long"), Body::from("ten longer"));
-        assert!(read_within(patience, &headers, fits, 9).await.is_ok());
-        assert_eq!(read_within(patience, &headers, not, 9).await.unwrap_err().status, 413);
-        let announced = HeaderMap::from_iter([(header::CONTENT_LENGTH, HeaderValue::from(10))]);
-        assert_eq!(read_within(patience, &announced, Body::new(Begun(None)), 9).await.unwrap_err().status, 413);
+        assert!(read_body(&headers, fits, 9).await.is_ok());
+        assert_eq!(read_body(&headers, not, 9).await.unwrap_err().status, 413);
+        let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, HeaderValue::from(10))]);
+        assert_eq!(read_body(&headers, Body::new(Begun(None)), 9).await.unwrap_err().status, 413);
+        let seconds = [2_048, 65_536, 10 << 20].map(|length| patience(length).as_secs());
+        assert_eq!(seconds, [10, 14, 60], "small ones have less time");
     }
 
     #[tokio::test]

@@ -60,7 +60,7 @@ pub const RELAYS: usize = 64;
 pub const FORWARD_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long one attempt from the queue may take.
 pub const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may take to send a body.
+/// How long a client may take to send a body; less for a small one.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause between attempts from the queue.
 pub const RETRY_EVERY: Duration = Duration::from_secs(2);

@@ -1,8 +1,10 @@
-//! Token buckets (service-nodes 6.2): per address, IPv4 by address and IPv6 by /64, or per node. They live in memory only.
+//! Token buckets (service-nodes 6.2), and places that are given back: per address, IPv4 by address and IPv6 by /64, or per node.
+//! They live in memory only.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -84,6 +86,55 @@ impl RateLimit<Ed25519Public> {
     }
 }
 
+/// How many of something each address has at a time. The machine itself is not counted: a whole network may run on it.
+#[derive(Debug)]
+pub(crate) struct Places {
+    limit: usize,
+    taken: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// One of them; dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Arc<Places>,
+    address: Option<IpAddr>,
+}
+
+impl Places {
+    /// So many for each address.
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, taken: Mutex::default() })
+    }
+
+    /// Takes one; none if the address has all it may have.
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        if address.is_loopback() {
+            return Some(Place { places: Arc::clone(self), address: None });
+        }
+        let address = bucket_of(address);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(address).or_default();
+        if *count >= self.limit {
+            return None;
+        }
+        *count += 1;
+        Some(Place { places: Arc::clone(self), address: Some(address) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(address) = self.address else { return };
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&address);
+            }
+        }
+    }
+}
+
 impl Bucket {
     fn refilled(&self, rate: Rate, now: Instant) -> f64 {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
@@ -102,8 +153,24 @@ fn bucket_of(address: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let places = Places::new(3);
+        let one = IpAddr::from([192, 0, 2, 1]);
+        let taken: Vec<Place> = (0..3).map(|_| places.enter(one).unwrap()).collect();
+        assert!(places.enter(one).is_none());
+        assert!(places.enter(IpAddr::from([192, 0, 2, 2])).is_some());
+        drop(taken);
+        assert!(places.enter(one).is_some());
+        assert!(places.taken.lock().unwrap().is_empty(), "nothing is remembered of those that left");
+        let subnet = |last| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
+        let _taken: Vec<Place> = (0..3).map(|last| places.enter(subnet(last)).unwrap()).collect();
+        assert!(places.enter(subnet(9)).is_none(), "a subnet counts as one address");
+    }
 
     #[test]
     fn burst_is_allowed_and_then_refused_per_address() {

@@ -1,14 +1,11 @@
 //! A listener whose connections end with it, plain or TLS. Bounded in number, in all and per address, and patient only so
 //! far with those that read or write slowly.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::future::pending;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -29,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use self::patience::Patient;
+use crate::rate_limit::Places;
 use crate::tls::ACME_ALPN;
 
 mod patience;
@@ -54,7 +52,7 @@ const BOUNDS: Bounds = Bounds {
     // Longer than clients keep idle connections, so that they close first.
     idle: Duration::from_secs(120),
 };
-/// Open connections from one address. A gateway needs one for every packet on its way to a guard.
+/// Open connections from one address (IPv6: from a /64). A gateway needs one for every packet on its way to a guard.
 const PER_ADDRESS: usize = 512;
 /// Streams of one HTTP/2 connection.
 const STREAMS: u32 = 64;
@@ -79,7 +77,7 @@ async fn serve_within(
     stop: impl Future<Output = ()>,
 ) {
     let slots = Arc::new(Semaphore::new(bounds.connections));
-    let addresses = Arc::new(Addresses::default());
+    let addresses = Places::new(PER_ADDRESS);
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
@@ -106,17 +104,20 @@ async fn serve_within(
         let (app, tls, ip) = (app.clone(), tls.clone(), ClientIp(address.ip()));
         let stopped = stopped.clone();
         connections.spawn(async move {
+            let _kept = (slot, place);
             match tls {
-                None => connection(stream, app, ip, bounds.idle, stopped).await,
+                None => connection(stream, http(bounds.idle), app, ip, bounds.idle, stopped).await,
                 Some(tls) => {
-                    if let Ok(Ok(stream)) = timeout(bounds.handshake, tls.accept(stream)).await
-                        && stream.get_ref().1.alpn_protocol() != Some(ACME_ALPN)
-                    {
-                        connection(stream, app, ip, bounds.idle, stopped).await;
-                    }
+                    let Ok(Ok(stream)) = timeout(bounds.handshake, tls.accept(stream)).await else { return };
+                    // Over TLS only what was agreed on is spoken.
+                    let http = match stream.get_ref().1.alpn_protocol() {
+                        Some(ACME_ALPN) => return,
+                        Some(b"h2") => http(bounds.idle).http2_only(),
+                        _ => http(bounds.idle).http1_only(),
+                    };
+                    connection(stream, http, app, ip, bounds.idle, stopped).await;
                 }
             }
-            drop((slot, place));
         });
     }
     drop(listener);
@@ -124,8 +125,17 @@ async fn serve_within(
     drop(timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await);
 }
 
+/// HTTP of either kind, with its limits.
+fn http(idle: Duration) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).keep_alive_interval(idle);
+    builder
+}
+
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    http: auto::Builder<TokioExecutor>,
     app: Router,
     ip: ClientIp,
     idle: Duration,
@@ -138,10 +148,7 @@ async fn connection(
         request.extensions_mut().insert(ip);
         app.clone().oneshot(request.map(axum::body::Body::new))
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).keep_alive_interval(idle);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(Patient::new(stream)), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream)), service));
     // Until the first request nobody else looks at the time: it is not known yet which HTTP this will be.
     let never_begun = async {
         tokio::time::sleep(idle).await;
@@ -158,45 +165,6 @@ async fn connection(
     drop(connection.await);
 }
 
-/// How many connections each address has. The machine itself is not counted.
-#[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
-
-/// One connection's place; leaving gives it back.
-#[derive(Debug)]
-struct Place {
-    addresses: Arc<Addresses>,
-    address: Option<IpAddr>,
-}
-
-impl Addresses {
-    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        if address.is_loopback() {
-            return Some(Place { addresses: Arc::clone(self), address: None });
-        }
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= PER_ADDRESS {
-            return None;
-        }
-        *count += 1;
-        Some(Place { addresses: Arc::clone(self), address: Some(address) })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(address) = self.address else { return };
-        let mut counts = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&address);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 mod tests {
@@ -207,18 +175,6 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-
-    #[test]
-    fn an_address_has_so_many_places_and_gets_them_back() {
-        let addresses = Arc::new(Addresses::default());
-        let one = IpAddr::from([192, 0, 2, 1]);
-        let places: Vec<Place> = (0..PER_ADDRESS).map(|_| addresses.enter(one).unwrap()).collect();
-        assert!(addresses.enter(one).is_none());
-        assert!(addresses.enter(IpAddr::from([192, 0, 2, 2])).is_some());
-        drop(places);
-        assert!(addresses.enter(one).is_some());
-        assert!(addresses.0.lock().unwrap().is_empty(), "nothing is remembered of those that left");
-    }
 
     /// A listener that is patient for so many ms and takes so many connections.
     async fn listening(ms: u64, connections: usize, tls: Option<TlsAcceptor>) -> (std::net::SocketAddr, JoinSet<()>) {

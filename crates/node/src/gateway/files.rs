@@ -7,6 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
@@ -19,7 +20,9 @@ use axum::response::Response;
 
 use super::Gateway;
 use super::entity_tag;
+use super::forward::Refusal;
 use super::with_tag;
+use crate::serve::ClientIp;
 
 const REVALIDATE: &str = "no-cache";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -27,10 +30,14 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Serves one file.
 pub(super) async fn serve(
     State(gateway): State<Arc<Gateway>>,
+    ip: Option<Extension<ClientIp>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
+    if ip.is_some_and(|Extension(ClientIp(ip))| !gateway.readers.allows(ip)) {
+        return Refusal::RateLimit.into_response();
+    }
     if method != Method::GET && method != Method::HEAD {
         return not_found();
     }

@@ -101,11 +101,16 @@ async fn forward(
     if ip.is_some_and(|ip| !gateway.clients.allows(ip)) {
         return Err(Refusal::RateLimit);
     }
+    let _place = match ip.map(|ip| gateway.places.enter(ip)) {
+        Some(None) => return Err(Refusal::RateLimit),
+        place => place,
+    };
     let list = gateway.registry.list();
     let guard = encoding::array_from_hex(guard).map(Ed25519Public).ok_or(Refusal::UnknownNode)?;
     let guard = list.find(&guard).filter(|node| gateway.serves(node)).ok_or(Refusal::UnknownNode)?;
-    let _slot = gateway.slots.try_acquire().map_err(|_| Refusal::Busy)?;
     let body = read_body(headers, body, limits::BODY).await.map_err(|_| Refusal::TooLarge)?;
+    // Not before it is all here: who sends slowly would keep others out.
+    let _slot = gateway.slots.try_acquire().map_err(|_| Refusal::Busy)?;
     if !is_onion(&body) {
         return Err(Refusal::NotOnion);
     }
@@ -136,4 +141,102 @@ fn is_onion(body: &[u8]) -> bool {
     }
     let Ok(Value::Object(json)) = serde_json::from_slice(json) else { return false };
     json.keys().all(|key| matches!(key.as_str(), "ephemeral_key" | "enc_type" | "hop_no"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::Context;
+    use std::task::Poll;
+
+    use axum::body::HttpBody;
+    use bytes::Bytes;
+    use hyper::body::Frame;
+    use tokio::task::JoinSet;
+    use zwiebel_proto::directory::Network;
+    use zwiebel_proto::directory::NetworkKind;
+    use zwiebel_proto::onion::Cipher;
+    use zwiebel_proto::onion::Destination;
+    use zwiebel_proto::onion::Hop;
+    use zwiebel_proto::onion::build;
+
+    use super::super::AT_WORK;
+    use super::super::PER_ADDRESS;
+    use super::*;
+    use crate::keys::Keys;
+    use crate::registry::NodeList;
+    use crate::registry::Registry;
+
+    /// A body that does not come.
+    struct Silent;
+
+    impl HttpBody for Silent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    struct Site {
+        gateway: Arc<Gateway>,
+        guard: String,
+        packet: Vec<u8>,
+    }
+
+    /// A gateway whose guard cannot be reached.
+    fn site() -> Site {
+        let keys = Keys::from_seed([7; 32]);
+        let node = ListedNode::new(keys.ed25519_public, keys.x25519_public, [127, 0, 0, 1].into(), 9, None);
+        let network = Network { id: "test".to_owned(), name: "Test".to_owned(), kind: NetworkKind::Local };
+        let gateway = Gateway::new(Registry::new(NodeList::new([node])), network, "app".into()).unwrap();
+        let hop = Hop { ed25519: keys.ed25519_public, x25519: keys.x25519_public };
+        let payload = zwiebel_proto::onion::node_payload(b"{}");
+        let (packet, _) = build(&[], &Destination::Node(hop), &payload, Cipher::XChaCha20, &mut rand::rng()).unwrap();
+        let guard = hex::encode(keys.ed25519_public.0);
+        Site { gateway: Arc::new(gateway.with_private_addresses(true)), guard, packet }
+    }
+
+    impl Site {
+        async fn send(&self, ip: IpAddr, body: Body) -> Refusal {
+            forward(&self.gateway, &self.guard, Some(ip), &HeaderMap::new(), body).await.unwrap_err()
+        }
+    }
+
+    #[tokio::test]
+    async fn those_that_send_slowly_keep_only_themselves_out() {
+        let site = Arc::new(site());
+        let address = |n: usize| IpAddr::from([198, 51, 100, u8::try_from(n).unwrap()]);
+        let mut slow = JoinSet::new();
+        let addresses = AT_WORK / PER_ADDRESS + 1;
+        for n in (0..addresses).flat_map(|n| [n; PER_ADDRESS]) {
+            let site = Arc::clone(&site);
+            slow.spawn(async move { site.send(address(n), Body::new(Silent)).await });
+        }
+        // All of them have begun before what is spawned after them.
+        tokio::task::yield_now().await;
+        let packet = || Body::from(site.packet.clone());
+        assert_eq!(site.send(address(0), packet()).await, Refusal::RateLimit);
+        assert_eq!(site.send(address(addresses), packet()).await, Refusal::NodeTimeout, "it was passed on");
+        slow.shutdown().await;
+        assert_eq!(site.send(address(0), packet()).await, Refusal::NodeTimeout, "it has its places back");
+    }
+
+    #[tokio::test]
+    async fn with_enough_packets_on_their_way_it_is_busy_and_says_so() {
+        let site = site();
+        let all = site.gateway.slots.try_acquire_many(u32::try_from(AT_WORK).unwrap()).unwrap();
+        let refused = site.send([198, 51, 100, 1].into(), Body::from(site.packet.clone())).await;
+        assert_eq!(refused, Refusal::Busy);
+        let response = refused.into_response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["x-gateway-error"]),
+            (503, &"busy".parse().unwrap())
+        );
+        drop(all);
+        assert_eq!(site.send([198, 51, 100, 1].into(), Body::from(site.packet.clone())).await, Refusal::NodeTimeout);
+    }
 }

@@ -108,7 +108,7 @@ impl Follow {
                 From::Session(session) => session.round().await,
             };
             if fresh {
-                gateway.is_fresh();
+                gateway.confirm_list();
             }
         }
     }

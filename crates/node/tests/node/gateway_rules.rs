@@ -6,6 +6,7 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -25,6 +26,7 @@ use zwiebel_node::keys::Keys;
 use zwiebel_node::registry::NodeList;
 use zwiebel_node::registry::Registry;
 use zwiebel_node::serve;
+use zwiebel_node::serve::ClientIp;
 use zwiebel_node::tls;
 use zwiebel_node::tls::Certificate;
 use zwiebel_node::tls::Protocols;
@@ -203,6 +205,49 @@ async fn there_are_three_routes_and_the_app() {
     let longer = format!("{}/../../storage_rpc/v1", site.guard);
     assert_eq!(status(Method::POST, &longer).await, 404);
     assert_eq!(site.received.lock().unwrap().len(), received, "none of it went anywhere");
+}
+
+#[tokio::test]
+async fn whoever_asks_too_often_is_told_so_by_the_gateway() {
+    let site = Site::new(|| "answer".into_response()).await;
+    let ask = async |method: Method, path: &str, last: u8| {
+        let mut request = Request::builder().method(method).uri(path).body(Body::from("no packet")).unwrap();
+        request.extensions_mut().insert(ClientIp([198, 51, 100, last].into()));
+        let (status, headers, _) = site.send(request).await;
+        (status, headers.get("x-gateway-error").map(|error| error.to_str().unwrap().to_owned()))
+    };
+    for (path, method, usual) in [
+        (site.guard.as_str(), Method::POST, (400, Some("not-onion".to_owned()))),
+        ("/gw/v1/nodes", Method::GET, (200, None)),
+        ("/index.html", Method::GET, (200, None)),
+    ] {
+        let last = u8::try_from(path.len()).unwrap();
+        let mut answers = Vec::new();
+        while answers.last().is_none_or(|(status, _)| *status != 429) {
+            answers.push(ask(method.clone(), path, last).await);
+            assert!(answers.len() < 1_000, "{path} has no limit");
+        }
+        assert_eq!(answers.pop(), Some((429, Some("rate-limit".to_owned()))), "{path}");
+        assert!(answers.len() >= 100 && answers.iter().all(|answer| *answer == usual), "{path}");
+        assert_eq!(ask(method, path, 1).await, usual, "others are not meant");
+    }
+    assert!(site.received.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_list_that_was_confirmed_lately_it_is_unwell() {
+    let keys = Keys::from_seed([7; 32]);
+    let registry = Registry::new(NodeList::new([listed(&keys, 9, None)]));
+    let network = Network { id: "test".to_owned(), name: "Test".to_owned(), kind: NetworkKind::Local };
+    let gateway = Gateway::new(registry, network, "app".into()).unwrap().with_private_addresses(true);
+    let gateway = Arc::new(gateway.with_oldest(Duration::from_secs(3_600)));
+    let health = async || {
+        let request = Request::get("/gw/v1/health").body(Body::empty()).unwrap();
+        gateway::router(Arc::clone(&gateway)).oneshot(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!(health().await, 503);
+    gateway.confirm_list();
+    assert_eq!(health().await, 200);
 }
 
 #[tokio::test]
