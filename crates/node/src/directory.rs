@@ -15,6 +15,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -41,6 +43,10 @@ use crate::registry::Seen;
 const WAITING: usize = 1_000;
 /// Most reports of one proof that are looked at.
 const REPORTS: usize = 1_000;
+/// Largest proof of a node that waits: who it is and where, and nothing of others.
+const STRANGER: usize = 1024;
+/// Least pause between two times that the file is written for proofs. A lost one is announced again.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
 const FILE: &str = "directory.json";
 
 /// Why the directory could not be opened.
@@ -67,6 +73,8 @@ struct Known {
     proofs: BTreeMap<[u8; 32], (SignedProof, Proof)>,
     /// When anything came last, Unix ms: proofs are judged by that time, so that a silent seed ends nothing.
     at: i64,
+    /// When the file was written last.
+    saved: Option<Instant>,
 }
 
 /// The file.
@@ -124,14 +132,20 @@ impl Directory {
         &self.registry
     }
 
-    /// Everything, as it travels.
+    /// The network as it travels: what strangers say of themselves does not.
     #[must_use]
     pub fn signed(&self) -> SignedDirectory {
         let known = self.known();
         SignedDirectory {
             roster: known.roster.as_ref().map(|(signed, _)| signed.clone()),
-            proofs: known.proofs.values().map(|(signed, _)| signed.clone()).collect(),
+            proofs: known.proofs_of(true),
         }
+    }
+
+    /// What nodes that are not approved say of themselves: for the operator.
+    #[must_use]
+    pub fn waiting(&self) -> SignedDirectory {
+        SignedDirectory { roster: None, proofs: self.known().proofs_of(false) }
     }
 
     /// Takes a newer roster; true if it was one.
@@ -142,6 +156,7 @@ impl Directory {
         let taken = self.add_roster(signed)?;
         if taken {
             self.finish(now);
+            self.save();
         }
         Ok(taken)
     }
@@ -151,17 +166,20 @@ impl Directory {
     /// # Errors
     /// If it is not its node's, or not of this time and network.
     pub fn take_proof(&self, signed: SignedProof, now: i64) -> Result<bool, RosterError> {
-        let taken = self.add_proof(signed, now)?;
-        if taken {
-            self.finish(now);
+        let Some(member) = self.add_proof(signed, now)? else { return Ok(false) };
+        self.finish(now);
+        let due = member && self.known().saved.is_none_or(|saved| saved.elapsed() >= SAVE_EVERY);
+        if due {
+            self.save();
         }
-        Ok(taken)
+        Ok(true)
     }
 
     /// Takes from a seed's answer whatever is good and new.
     pub fn take(&self, directory: SignedDirectory, now: i64) {
         if self.take_quietly(directory, now) {
             self.finish(now);
+            self.save();
         }
     }
 
@@ -175,7 +193,7 @@ impl Directory {
         }
         for signed in directory.proofs {
             match self.add_proof(signed, now) {
-                Ok(newer) => news |= newer,
+                Ok(newer) => news |= newer.is_some(),
                 Err(error) => tracing::debug!(%error, "an uptime proof was not accepted"),
             }
         }
@@ -194,7 +212,9 @@ impl Directory {
         Ok(newer)
     }
 
-    fn add_proof(&self, signed: SignedProof, now: i64) -> Result<bool, RosterError> {
+    /// If it is newer: whether its node is a member.
+    fn add_proof(&self, signed: SignedProof, now: i64) -> Result<Option<bool>, RosterError> {
+        let size = signed.proof.len().saturating_add(signed.signature.len());
         let proof = signed.verify(&self.network, now)?;
         let key: [u8; 32] = array_from_hex(&proof.node).ok_or(RosterError::Format)?;
         // An origin ends up in a page's policy.
@@ -206,17 +226,21 @@ impl Directory {
             return Err(RosterError::Format);
         }
         let mut known = self.known();
-        if known.proofs.get(&key).is_some_and(|(_, old)| old.at >= proof.at) {
-            return Ok(false);
+        let member = known.lists(&proof.node);
+        if !member && (size > STRANGER || !proof.reports.is_empty()) {
+            return Err(RosterError::Format);
         }
-        if !known.lists(&proof.node) && known.proofs.len() >= WAITING + known.members() {
-            return Ok(false);
+        if known.proofs.get(&key).is_some_and(|(_, old)| old.at >= proof.at) {
+            return Ok(None);
+        }
+        if !member && known.proofs.len() >= WAITING + known.members() {
+            return Ok(None);
         }
         known.proofs.insert(key, (signed, proof));
-        Ok(true)
+        Ok(Some(member))
     }
 
-    /// Something changed: forget what is stale, tell the registry, write the file.
+    /// Something changed: forget what is stale, tell the registry.
     fn finish(&self, now: i64) {
         let mut known = self.known();
         known.at = known.at.max(now);
@@ -226,9 +250,6 @@ impl Directory {
         known.proofs.retain(|key, (_, proof)| proof.at >= oldest || members.contains(key));
         drop(known);
         self.publish();
-        if let Err(error) = self.save() {
-            tracing::warn!(kind = ?error.kind(), "the list of nodes could not be saved");
-        }
     }
 
     fn publish(&self) {
@@ -238,7 +259,14 @@ impl Directory {
         }
     }
 
-    fn save(&self) -> io::Result<()> {
+    fn save(&self) {
+        self.known().saved = Some(Instant::now());
+        if let Err(error) = self.write() {
+            tracing::warn!(kind = ?error.kind(), "the list of nodes could not be saved");
+        }
+    }
+
+    fn write(&self) -> io::Result<()> {
         let at = self.known().at;
         let saved = Saved { at, directory: self.signed() };
         let new = self.file.with_extension("json.new");
@@ -258,6 +286,12 @@ impl Known {
 
     fn members(&self) -> usize {
         self.nodes().count()
+    }
+
+    /// The proofs of members, or of all others.
+    fn proofs_of(&self, members: bool) -> Vec<SignedProof> {
+        let wanted = self.proofs.values().filter(|(_, proof)| self.lists(&proof.node) == members);
+        wanted.map(|(signed, _)| signed.clone()).collect()
     }
 
     fn lists(&self, node: &str) -> bool {
@@ -351,13 +385,39 @@ mod tests {
         let directory = open(folder.path());
         assert!(directory.take_proof(proof(2, NOW, 7001, vec![]), NOW).unwrap());
         assert!(directory.registry().list().is_empty(), "nobody is a member by himself");
-        assert_eq!(directory.signed().proofs.len(), 1, "but it is told on, so that the operator sees it");
+        assert_eq!((directory.waiting().proofs.len(), directory.signed().proofs.len()), (1, 0));
         assert!(directory.take_roster(roster(1, &[2, 3]), NOW).unwrap());
         let list = directory.registry().list();
         assert_eq!(list.find(&key(2).public()).unwrap().port, 7001);
         assert!(!list.find(&key(3).public()).unwrap().has_address());
+        assert_eq!((directory.waiting().proofs.len(), directory.signed().proofs.len()), (0, 1));
         drop(directory);
         assert_eq!(open(folder.path()).registry().list(), list, "the same after a restart");
+    }
+
+    #[test]
+    fn strangers_leave_nothing_but_their_address_and_only_for_the_operator() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = open(folder.path());
+        assert!(directory.take_roster(roster(1, &[2]), NOW).unwrap());
+        let file = || fs::metadata(folder.path().join(FILE)).unwrap().modified().unwrap();
+        let written = file();
+        let long = |n: u8, length: usize| {
+            let network = Signers::one(key(1).public()).network_id();
+            let origin = Some(format!("https://{}.example.org", "a".repeat(length)));
+            let (ip, version) = ("192.0.2.9".to_owned(), [2, 11, 0]);
+            let proof = Proof { network, node: name(n), ip, port: 7000, origin, version, at: NOW, reports: Vec::new() };
+            SignedProof::sign(&proof, &key(n)).unwrap()
+        };
+        assert_eq!(directory.take_proof(long(3, STRANGER), NOW), Err(RosterError::Format));
+        assert!(directory.take_proof(long(3, 50), NOW).unwrap());
+        assert!(directory.take_proof(proof(3, NOW + 1, 7001, vec![]), NOW).unwrap());
+        assert_eq!((directory.waiting().proofs.len(), directory.signed().proofs.len()), (1, 0));
+        directory.known().saved = None;
+        assert!(directory.take_proof(proof(3, NOW + 2, 7001, vec![]), NOW).unwrap());
+        assert_eq!(file(), written, "nothing is written for them");
+        drop(directory);
+        assert!(open(folder.path()).waiting().proofs.is_empty());
     }
 
     #[test]
@@ -390,8 +450,8 @@ mod tests {
         directory.take_proof(proof(5, NOW, 7005, vec![]), NOW).unwrap();
         directory.take_proof(misses(2), NOW).unwrap();
         assert_eq!(since(&directory), None, "one of two");
-        directory.take_proof(misses(9), NOW).unwrap();
-        assert_eq!(since(&directory), None, "strangers have no say");
+        assert_eq!(directory.take_proof(misses(9), NOW), Err(RosterError::Format), "strangers have no say");
+        assert_eq!(since(&directory), None);
         directory.take_proof(misses(3), NOW).unwrap();
         assert_eq!(since(&directory), Some(NOW - 120_000), "two of three, since both have missed it");
         directory.take_proof(proof(3, NOW + 1, 7003, vec![]), NOW).unwrap();

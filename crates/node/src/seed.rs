@@ -1,7 +1,8 @@
 //! The seed: where clients and nodes learn who is there.
 //!
 //! `POST /json_rpc` answers as the public network's seeds do (service-nodes 1.4, 1.5). With a [`Directory`] it also takes and
-//! hands out what is signed: `GET /zw/v1/directory`, `POST /zw/v1/proof` (nodes), `POST /zw/v1/roster` (the operator).
+//! hands out what is signed: `GET /zw/v1/directory`, `POST /zw/v1/proof` (nodes), `GET /zw/v1/waiting` and
+//! `POST /zw/v1/roster` (the operator).
 //! It decides nothing: whoever controls it can withhold, but not invent.
 
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ use axum::routing::post;
 use serde_json::Value;
 use serde_json::json;
 use zwiebel_proto::roster::RosterError;
+use zwiebel_proto::roster::SignedDirectory;
 
 use crate::clock::Clock;
 use crate::directory::Directory;
@@ -70,6 +72,7 @@ pub fn router(seed: Seed) -> Router {
     if seed.directory.is_some() {
         router = router
             .route("/zw/v1/directory", get(directory))
+            .route("/zw/v1/waiting", get(waiting))
             .route("/zw/v1/proof", post(proof))
             .route("/zw/v1/roster", post(roster));
     }
@@ -116,12 +119,19 @@ async fn json_rpc(State(seed): State<Arc<Seed>>, caller: Caller, headers: Header
 }
 
 async fn directory(State(seed): State<Arc<Seed>>, caller: Caller) -> Response {
-    if let Err(refused) = seed.admit(caller) {
-        return refused.into_response();
+    handed_out(&seed, caller, Directory::signed)
+}
+
+async fn waiting(State(seed): State<Arc<Seed>>, caller: Caller) -> Response {
+    handed_out(&seed, caller, Directory::waiting)
+}
+
+fn handed_out(seed: &Seed, caller: Caller, what: impl FnOnce(&Directory) -> SignedDirectory) -> Response {
+    match (seed.admit(caller), &seed.directory) {
+        (Err(refused), _) => refused.into_response(),
+        (Ok(()), None) => StatusCode::NOT_FOUND.into_response(),
+        (Ok(()), Some(directory)) => Json(what(directory)).into_response(),
     }
-    seed.directory
-        .as_ref()
-        .map_or_else(|| StatusCode::NOT_FOUND.into_response(), |directory| Json(directory.signed()).into_response())
 }
 
 async fn proof(State(seed): State<Arc<Seed>>, caller: Caller, headers: HeaderMap, body: Body) -> Response {

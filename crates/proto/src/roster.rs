@@ -233,13 +233,13 @@ impl SignedProof {
     }
 }
 
-/// Everything a seed hands out.
+/// What a seed hands out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedDirectory {
     /// None before the operator has signed the first one.
     #[serde(default)]
     pub roster: Option<SignedRoster>,
-    /// Fresh proofs, of members and of nodes that wait to be approved.
+    /// Fresh proofs: of members, or of nodes that wait to be approved.
     #[serde(default)]
     pub proofs: Vec<SignedProof>,
 }

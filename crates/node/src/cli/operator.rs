@@ -16,7 +16,8 @@ use crate::peer::read_limited;
 use crate::tls;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
-const LARGEST: usize = 16 * 1024 * 1024;
+/// Largest list of nodes that wait.
+const LARGEST: usize = 4 * 1024 * 1024;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum OperatorJob {
@@ -139,7 +140,7 @@ async fn show(operator: &Operator, seeds: &[String], now: i64) -> Result<(), Str
     }
     let http = tls::client().map_err(|error| error.to_string())?;
     for seed in config::origins("seed", seeds).map_err(|error| error.to_string())? {
-        let asked = http.get(format!("{seed}/zw/v1/directory")).timeout(TIMEOUT).send().await;
+        let asked = http.get(format!("{seed}/zw/v1/waiting")).timeout(TIMEOUT).send().await;
         let answer = asked.map_err(|_| format!("{seed} does not answer"))?;
         let body = read_limited(answer, LARGEST).await.map_err(|error| error.to_string())?;
         let directory: SignedDirectory =

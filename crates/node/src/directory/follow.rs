@@ -79,15 +79,18 @@ impl Follower {
     fn proof(&self, announcement: &Announcement) -> Option<SignedProof> {
         let now = self.clock.now();
         let key = &announcement.keys.ed25519_public;
+        let node = hex::encode(key.0);
+        // Whoever is no member has no say.
+        let listed = self.directory.known().lists(&node);
         let proof = Proof {
             network: self.directory.network().to_owned(),
-            node: hex::encode(key.0),
+            node,
             ip: announcement.ip.to_string(),
             port: announcement.port,
             origin: announcement.origin.clone(),
             version: VERSION,
             at: now,
-            reports: announcement.reports.missed(),
+            reports: if listed { announcement.reports.missed() } else { Vec::new() },
         };
         if let Some((signed, last)) = self.directory.known().proofs.get(&key.0)
             && last.at > now.saturating_sub(ANNOUNCE_EVERY)
