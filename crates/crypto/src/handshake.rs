@@ -36,6 +36,8 @@ use crate::secret::Secret;
 
 /// How far the sender's clock may run ahead of network time.
 pub const MAX_AHEAD_MS: u64 = 60 * 60 * 1_000;
+/// Lists are numbered from 1 to below this.
+pub const SEQ_LIMIT: u64 = 1 << 48;
 /// How old an init may be: an own-device mailbox keeps mail for 30 days.
 pub const MAX_INIT_AGE_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// What stands in PQXDH before the agreements, so that the input cannot begin like an X25519 key.
@@ -116,6 +118,9 @@ pub enum AnswerError {
     /// The account's signature over the device does not hold.
     #[error("the device has no valid certificate")]
     Certificate,
+    /// It names a list that cannot be (2.1): whether the device is in it could never be said.
+    #[error("the init names a list that cannot be")]
+    List,
     /// Too old or too far ahead. Our own clock may be the wrong one: keep the bytes and try again later.
     #[error("the time of the init is out of range")]
     Clock,
@@ -256,8 +261,13 @@ impl Responder<'_> {
         if !allowed || (ours && introduction.device.id() == self.device.id()) {
             return Err(AnswerError::Mailbox);
         }
-        let said = introduction.statement.init_ms;
-        let in_range = said <= now_ms.saturating_add(MAX_AHEAD_MS) && said >= now_ms.saturating_sub(MAX_INIT_AGE_MS);
+        let said = &introduction.statement;
+        if !(1..SEQ_LIMIT).contains(&said.manifest_seq) {
+            return Err(AnswerError::List);
+        }
+        let latest = said.init_ms.max(introduction.certificate.added_at_ms);
+        let in_range =
+            latest <= now_ms.saturating_add(MAX_AHEAD_MS) && said.init_ms >= now_ms.saturating_sub(MAX_INIT_AGE_MS);
         if in_range { Ok(()) } else { Err(AnswerError::Clock) }
     }
 }

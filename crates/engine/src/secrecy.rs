@@ -326,7 +326,10 @@ impl Engine {
     /// The manager knows whom the person has accepted.
     pub(crate) fn introduce(&mut self, cx: &mut Cx<'_>, who: AccountId) {
         let contact = self.model.contact(&who);
-        self.with_zr1(cx, |manager, _| manager.set_contact(who, contact.approved, contact.blocked));
+        self.with_zr1(cx, |manager, m| {
+            manager.set_contact(who, contact.approved, contact.blocked);
+            manager.recall(who, m.now_ms);
+        });
     }
 
     /// Messages of this conversation that wait, or one of them, are forgotten: they go nowhere any more.

@@ -28,6 +28,7 @@ mod rows;
 mod send;
 mod sessions;
 mod siblings;
+mod sticky;
 mod targets;
 mod witness;
 
@@ -41,6 +42,7 @@ use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::sorted::{SortedMap, SortedSet};
 use zwiebel_proto::zr1::manifest::Manifest;
+use zwiebel_proto::zr1::sticky::StickySet;
 
 pub use self::event::{Delete, DeviceView, Event, Notice, Protection, Published, Step, Store, Tier, Wanted};
 use self::rows::{
@@ -93,6 +95,7 @@ pub struct Manager {
     asides: SortedMap<Device, AsideRow>,
     missing: SortedMap<Device, u64>,
     notices: SortedMap<AccountId, Vec<(u64, Notice)>>,
+    unverified: SortedSet<AccountId>,
     step: Step,
     live: Live,
 }
@@ -129,8 +132,6 @@ struct Running {
 /// What a restart forgets.
 #[derive(Default)]
 struct Live {
-    /// When this run began.
-    started_ms: u64,
     /// The witnesses in the swarm have been compared with the log.
     witness_checked: bool,
     /// The own list has been read from enough nodes in this run.
@@ -163,6 +164,12 @@ struct Live {
     /// The store of the newest witness, and what the swarm may forget once it is confirmed.
     witness_store: Option<u64>,
     old_witnesses: Vec<Vec<u8>>,
+    /// The sticky set as the swarm holds it, in which values, and the store of the one that takes the place of some.
+    sticky: StickySet,
+    old_sticky: Vec<Vec<u8>>,
+    sticky_store: Option<(u64, Vec<Vec<u8>>)>,
+    /// While the witnesses are not checked: when another swarm last answered, and for how long others have.
+    others: (u64, u64),
     /// Sessions begun in this run, and how many of them were resets.
     begun: (u64, u64),
 }

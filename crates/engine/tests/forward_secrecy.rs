@@ -9,7 +9,7 @@ use zwiebel_engine::input::{Command, Input};
 use zwiebel_engine::view::{DeviceStatus, Notice, Protection, SendState};
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::storage_rpc::Namespace;
-use zwiebel_proto::zr1::mailbox::{MANIFEST, bundle_namespace};
+use zwiebel_proto::zr1::mailbox::{MANIFEST, WITNESSES, bundle_namespace};
 use zwiebel_testkit::node::{Behaviour, Stored};
 use zwiebel_testkit::world::World;
 
@@ -214,6 +214,42 @@ fn rows_put_back_are_noticed_and_the_device_becomes_another() {
     let notices = &world.clients[bob].shown.conversations[&alice_id].notices;
     assert!(notices.iter().any(|n| n.notice == Notice::DeviceAdded), "{notices:?}");
     assert!(notices.iter().all(|n| n.notice != Notice::DeviceUnendorsed), "vouched for by the old keys");
+}
+
+#[test]
+fn one_member_alone_cannot_hide_that_rows_were_put_back() {
+    let mut world = world(216);
+    let (alice, _, alice_id, _) = befriend(&mut world);
+    world.run_for(MINUTE_MS);
+    let id = |w: &World| w.clients[alice].shown.devices.devices.iter().find(|d| d.this).map(|d| d.id);
+    let before = id(&world).unwrap();
+    let copy = world.clients[alice].store.clone();
+    world.now += 12 * MINUTE_MS;
+    world.run_for(10_000);
+    world.restart(alice); // a new witness is published
+    world.run_for(MINUTE_MS);
+    // One member hides it, and no other one is there.
+    let members = world.net.swarm_of(&alice_id.to_bytes());
+    for (n, member) in members.iter().enumerate() {
+        let node = &mut world.net.nodes[*member];
+        if n == 0 {
+            let mail = node.stored.get_mut(&alice_id.to_bytes()).unwrap();
+            mail.retain(|stored| stored.namespace != Namespace(WITNESSES));
+        } else {
+            node.behaviour = Behaviour::Dead;
+        }
+    }
+    world.clients[alice].store = copy;
+    world.restart(alice);
+    world.run_for(MINUTE_MS);
+    assert_eq!(id(&world), Some(before));
+    for member in members {
+        world.net.nodes[member].behaviour = Behaviour::Honest;
+    }
+    let another = |w: &World| {
+        w.clients[alice].shown.devices.status == DeviceStatus::Listed && id(w).is_some_and(|now| now != before)
+    };
+    assert!(world.run_until(3 * MINUTE_MS, another).is_some(), "{:?}", world.clients[alice].shown.devices);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_engine::view::DeviceStatus;
-use zwiebel_engine::zr1::{Event, Published};
+use zwiebel_engine::zr1::{Event, Notice, Published};
 use zwiebel_proto::account::Account;
 use zwiebel_proto::zr1::mailbox;
 use zwiebel_proto::zr1::manifest::{Manifest, RevocationReason};
@@ -136,4 +136,102 @@ fn devices_that_revoke_each_other_are_both_out_and_say_so() {
     let answer = sim.write_from(2);
     sim.pass(20, HOUR_MS);
     assert!(sim.has(0, &answer) && sim.has(1, &answer));
+}
+
+/// Bob, and a device of Alice whose list only it has seen: what it wrote, and Alice's list without it.
+fn unlisted(seed: u64) -> (Sim, [u8; 16], Vec<Vec<u8>>) {
+    let mut sim = Sim::new(seed, [1, 1], Faults::default());
+    for device in [0, 1] {
+        sim.write_from(device);
+        sim.pass(12, 2 * MINUTE_MS);
+    }
+    sim.devices[0].away = true; // it would write a list of the same number within a day
+    let (alice, bob) = (sim.ids[0], sim.ids[1]);
+    let old = sim.swarm.outbox(&alice, mailbox::MANIFEST, sim.now_ms);
+    let new = sim.add_device(0, true);
+    sim.devices[new].away = true;
+    let shown = Published { manifests: old.clone(), nodes: 3, ..Published::default() };
+    sim.act(new, |manager, m| manager.fetched(alice, shown, m));
+    assert_eq!(sim.devices[new].manager.status(), DeviceStatus::Listed);
+    for blob in sim.swarm.outbox(&alice, mailbox::MANIFEST, sim.now_ms) {
+        if !old.contains(&blob) {
+            sim.swarm.delete(&alice, mailbox::MANIFEST, &blob);
+        }
+    }
+    let of_bob = |namespace: i16| sim.swarm.outbox(&bob, namespace, sim.now_ms);
+    let bundles = mailbox::bundle_namespace(0).map(of_bob).unwrap();
+    let shown = Published { manifests: of_bob(mailbox::MANIFEST), bundles, nodes: 3, ..Published::default() };
+    sim.act(new, |manager, m| manager.fetched(bob, shown, m));
+    let id = sim.write_from(new);
+    (sim, id, old)
+}
+
+fn shown(sim: &Sim, id: &[u8; 16]) -> Option<bool> {
+    sim.devices[1].events.iter().find_map(|event| match event {
+        Event::Message { id: of, unconfirmed, .. } if of == id => Some(*unconfirmed),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_list_that_nobody_shows_for_a_day_names_no_device() {
+    let (mut sim, id, _) = unlisted(5);
+    let alice = sim.ids[0];
+    sim.pass(23, HOUR_MS);
+    let dropped =
+        |sim: &Sim| sim.devices[1].events.contains(&Event::Notice { about: alice, notice: Notice::UnlistedDevice });
+    assert!(shown(&sim, &id).is_none() && !dropped(&sim), "its list may be on its way");
+    sim.pass(40, 4 * MINUTE_MS);
+    assert!(shown(&sim, &id).is_none() && dropped(&sim), "three nodes have had a day to show it");
+}
+
+#[test]
+fn without_any_answer_for_a_day_a_message_is_shown_with_a_mark() {
+    let (mut sim, id, _) = unlisted(6);
+    sim.pass(1, MINUTE_MS);
+    sim.devices[1].away = true; // from the network
+    sim.now_ms += 25 * HOUR_MS;
+    sim.act(1, |manager, m| manager.tick(m));
+    assert_eq!(shown(&sim, &id), Some(true));
+}
+
+#[test]
+fn a_device_whose_list_comes_in_time_is_heard() {
+    let (mut sim, id, _) = unlisted(7);
+    sim.pass(10, HOUR_MS);
+    assert!(shown(&sim, &id).is_none());
+    sim.devices[2].away = false; // it finds that its list is gone, and stores it again
+    sim.pass(4, HOUR_MS);
+    assert_eq!(shown(&sim, &id), Some(false));
+}
+
+#[test]
+fn without_the_witnesses_only_time_in_which_others_answer_counts() {
+    let mut sim = Sim::new(8, [1, 1], Faults::default());
+    for device in [0, 1] {
+        sim.write_from(device);
+        sim.pass(12, 2 * MINUTE_MS);
+    }
+    let bob = sim.ids[1];
+    sim.restart(0);
+    sim.devices[0].away = true; // nothing but what the test lets through
+    sim.write_from(0);
+    let sent =
+        |sim: &Sim| sim.swarm.record.iter().filter(|r| r.to == bob && r.namespace == mailbox::FROM_OTHERS).count();
+    let before = sent(&sim);
+    sim.now_ms += 3 * HOUR_MS;
+    sim.act(0, |manager, m| manager.tick(m));
+    assert_eq!(sent(&sim), before, "there is no network");
+    let mut minutes = 0;
+    while sent(&sim) == before && minutes < 200 {
+        sim.now_ms += MINUTE_MS;
+        minutes += 1;
+        sim.act(0, |manager, m| manager.tick(m));
+        if sim.devices[0].manager.wanted(sim.now_ms).iter().any(|wanted| wanted.owner == bob) {
+            let manifests = sim.swarm.outbox(&bob, mailbox::MANIFEST, sim.now_ms);
+            let answer = Published { manifests, nodes: 2, ..Published::default() };
+            sim.act(0, |manager, m| manager.fetched(bob, answer, m));
+        }
+    }
+    assert!((60..70).contains(&minutes), "{minutes}");
 }

@@ -50,7 +50,7 @@ use zwiebel_crypto::secret::Secret;
 /// tolerance would let a wrong clock shut an account out for a day.
 pub const MAX_AHEAD_MS: u64 = 60 * 60 * 1_000;
 /// Sequence numbers at or above this are invalid, so that nobody can use up the counter.
-pub const SEQ_LIMIT: u64 = 1 << 48;
+pub use zwiebel_crypto::handshake::SEQ_LIMIT;
 /// How long manifests and bundles may be valid, and how long an outbox keeps them.
 pub const MAX_VALIDITY_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 

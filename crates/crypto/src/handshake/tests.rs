@@ -128,6 +128,22 @@ fn mailbox_and_clock_are_checked() {
 }
 
 #[test]
+fn a_list_that_cannot_be_and_a_device_of_the_future_are_refused() {
+    let (a, b) = (Side::a(), Side::b());
+    let answer = |said: &Statement, certificate: &Certificate| {
+        let us = Initiator { certificate, ..a.initiator() };
+        let session = initiate(&us, &b.peer(), said, INIT_TS, &mut StdRng::seed_from_u64(7)).unwrap();
+        b.responder().answer(session.opening().unwrap(), &b.prekey, Origin::Public, INIT_TS).map(|_| ())
+    };
+    let list = |manifest_seq| answer(&Statement { manifest_seq, ..statement() }, &a.certificate);
+    assert_eq!([1, SEQ_LIMIT - 1].map(list), [Ok(()), Ok(())]);
+    assert_eq!([0, SEQ_LIMIT].map(list), [Err(AnswerError::List), Err(AnswerError::List)]);
+    let added = |at| answer(&statement(), &Certificate::issue(&a.account, &a.device.public(), at));
+    assert_eq!(added(INIT_TS + MAX_AHEAD_MS), Ok(()));
+    assert_eq!(added(INIT_TS + MAX_AHEAD_MS + 1), Err(AnswerError::Clock));
+}
+
+#[test]
 fn own_devices_speak_through_the_own_mailbox_only() {
     let (a, b) = (Side::a(), Side::b());
     let account = crate::keys::Ed25519Secret::from_seed([0x21; 32]); // B's account, another device

@@ -15,6 +15,7 @@ use crate::effect::RequestId;
 use crate::engine::{Cx, Engine};
 use crate::net::NodeSet;
 use crate::net::rpc::{Answer, Purpose};
+use crate::net::swarms::Swarms;
 use crate::zr1::{Published, Wanted};
 
 /// Accounts read at the same time.
@@ -205,6 +206,9 @@ impl Engine {
         read.published.unheard = read.asked.len().saturating_sub(usize::from(read.published.nodes));
         let own = self.model.own_id() == Some(owner);
         let private = read.private > 0;
+        // One member alone can hide that this device went back in time (6.4).
+        let members = Swarms::size(&owner, &self.net.pool).clamp(1, 2);
+        let enough = usize::from(read.private) >= members;
         if read.clock {
             self.live.clock_check.want(cx.now);
         }
@@ -212,10 +216,12 @@ impl Engine {
         self.with_zr1(cx, |manager, m| {
             if own && private {
                 manager.sticky_read(&read.sticky, &contacts, m.now_ms);
+            }
+            if own && enough {
                 manager.witnesses_read(&read.witnesses, m);
             }
             manager.fetched(owner, read.published, m);
-            if own && !private && manager.wants_witnesses() {
+            if own && !enough && manager.wants_witnesses() {
                 // A refusal is no answer: whether this device went back in time is still unknown.
                 manager.read_own_at(m.now_ms.saturating_add(REFUSED_MS));
             }

@@ -58,6 +58,11 @@ impl Swarms {
         self.map.get(owner)
     }
 
+    /// How many members the agreed list names, whether or not they answer.
+    pub(crate) fn size(owner: &Owner, pool: &Pool) -> usize {
+        compute(owner, pool).members.len()
+    }
+
     /// What a member (421) or another node (`get_swarm`) said.
     pub(crate) fn learn(&mut self, owner: Owner, id: Option<u64>, members: Vec<NodeRow>, now: u64) {
         if members.is_empty() {

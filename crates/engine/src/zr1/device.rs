@@ -61,7 +61,6 @@ impl Manager {
 
     /// The start of a run: what was known is compared with what the swarm knows before anything is sent (6.4).
     pub fn start(&mut self, m: &mut Moment<'_>) {
-        self.live.started_ms = m.now_ms;
         self.live.witness_checked = self.device.is_none() || !self.is_on();
         if self.device.is_some() {
             self.want_own(m.now_ms);

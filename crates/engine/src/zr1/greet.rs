@@ -38,7 +38,7 @@ impl Manager {
     }
 
     pub(super) fn tend_hello(&mut self, m: &mut Moment<'_>) {
-        if !self.may_send(m.now_ms) || m.now_ms < self.live.greeted_ms.saturating_add(HELLO_PACE_MS) {
+        if !self.may_send() || m.now_ms < self.live.greeted_ms.saturating_add(HELLO_PACE_MS) {
             return;
         }
         let Some(device) = &self.device else { return };

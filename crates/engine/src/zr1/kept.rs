@@ -87,6 +87,7 @@ impl Manager {
         if self.live.witness_store == Some(number) {
             self.forget_old_witnesses();
         }
+        self.forget_old_sticky(number);
         let found: Vec<u64> = self
             .out
             .iter()

@@ -1,17 +1,15 @@
 //! The own list of devices: joining it, keeping it published, merging what two devices wrote at once, revoking (2.4,
-//! 5.5, 5.6), and the sticky set (3.5).
+//! 5.5, 5.6).
 
 use zwiebel_crypto::handshake::DeviceId;
-use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::sorted::sort_by_key;
 use zwiebel_proto::zr1::content::ContentKind;
 use zwiebel_proto::zr1::mailbox::{self, ttl};
 use zwiebel_proto::zr1::manifest::{
     DeviceEntry, Draft, Manifest, Mode, REPUBLISH_AFTER_MS, RevocationReason, endorse, merge,
 };
-use zwiebel_proto::zr1::sticky::{StickyEntry, StickySet, StickyState};
 
-use super::rows::{Device, Standing, Status, device_key, kind};
+use super::rows::{Device, Status, device_key, kind};
 use super::{AHEAD_MS, DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Published, Store};
 
 /// The own list is read this often.
@@ -22,8 +20,6 @@ const MAX_REWRITES: u32 = 5;
 const REJOIN_MS: u64 = DAY_MS;
 /// A device of the account without a valid bundle for this long is given up.
 const STALE_MS: u64 = 60 * DAY_MS;
-/// A sticky set with changes is written within an hour.
-const STICKY_WITHIN_MS: u64 = 20 * MINUTE_MS;
 
 impl Manager {
     /// The devices of the own account.
@@ -343,7 +339,7 @@ impl Manager {
 
     /// The last message to a device that is about to be revoked: it looks at the list at once.
     fn farewell(&mut self, device: DeviceId, m: &mut Moment<'_>) -> Option<Store> {
-        let session = self.peers.get(&(self.own, device.0))?.active.filter(|_| self.may_send(m.now_ms))?;
+        let session = self.peers.get(&(self.own, device.0))?.active.filter(|_| self.may_send())?;
         let mut id = [0; 16];
         m.rng.fill_bytes(&mut id);
         let mut message = self.blank(self.own, ContentKind::Control, id, m.now_ms);
@@ -405,60 +401,6 @@ impl Manager {
         if again.is_some() || now.saturating_sub(fetched) > OWN_READ_MS {
             self.live.read_back.retain(|at| *at > now);
             self.want_own(now);
-        }
-    }
-
-    /// The sticky set has changed and is to be written.
-    pub(super) fn sticky_changed(&mut self, now: u64) {
-        if let Some(device) = &mut self.device
-            && device.row.sticky_ms == 0
-        {
-            device.row.sticky_ms = now.max(1);
-            self.save_device();
-        }
-    }
-
-    pub(super) fn tend_sticky(&mut self, m: &mut Moment<'_>) {
-        let since = self.device.as_ref().map_or(0, |device| device.row.sticky_ms);
-        if since == 0 || m.now_ms.saturating_sub(since) < STICKY_WITHIN_MS {
-            return;
-        }
-        let mut set = StickySet::default();
-        for (account, person) in self.people.iter().filter(|(account, _)| **account != self.own) {
-            let state = match person.row.standing {
-                Standing::Unknown => continue,
-                Standing::Pending => StickyState::Pending,
-                Standing::Confirmed | Standing::Asking => StickyState::ForwardSecret,
-                Standing::GivenUp => StickyState::GivenUp,
-            };
-            set.set(account, StickyEntry { state, verified: person.row.verified, since_ms: person.row.since_ms });
-        }
-        let blob = set.seal(self.account.ed25519(), &mut *m.rng);
-        if let Some(device) = &mut self.device {
-            device.row.sticky_ms = 0;
-        }
-        self.save_device();
-        self.store(self.own, mailbox::STICKY, ttl::OWNED, blob);
-    }
-
-    /// What the swarm holds of the sticky set: a restored device knows its contacts' states again (3.5).
-    pub fn sticky_read(&mut self, blobs: &[Vec<u8>], contacts: &[AccountId], now: u64) {
-        let sets: Vec<StickySet> =
-            blobs.iter().filter_map(|blob| StickySet::open(self.account.ed25519(), blob).ok()).collect();
-        let merged = StickySet::merge(&sets);
-        for contact in contacts {
-            let Some(entry) = merged.of(contact) else { continue };
-            let known = self.person(contact).map_or(Standing::Unknown, |person| person.row.standing);
-            if known != Standing::Unknown {
-                continue;
-            }
-            let standing = match entry.state {
-                StickyState::Pending | StickyState::ForwardSecret => Standing::Pending,
-                StickyState::GivenUp => Standing::GivenUp,
-            };
-            let verified = entry.verified;
-            self.set_standing(*contact, standing, now);
-            self.change_person(*contact, |row| row.verified = verified);
         }
     }
 }

@@ -5,7 +5,7 @@ use zwiebel_crypto::handshake::{Certificate, DeviceKeys, Prekey};
 use zwiebel_crypto::ratchet::{Parts, Session};
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::sorted::SortedMap;
+use zwiebel_proto::sorted::{SortedMap, SortedSet};
 use zwiebel_proto::zr1::manifest::Manifest;
 
 use super::rows::{self, DeviceRow, PersonRow, PrekeyRow, SessionRow, kind};
@@ -88,6 +88,7 @@ impl Manager {
             asides: SortedMap::new(),
             missing: SortedMap::new(),
             notices: SortedMap::new(),
+            unverified: SortedSet::new(),
             step: Step::default(),
             live: Live::default(),
         }
@@ -149,6 +150,10 @@ impl Manager {
             }
             kind::MISSING => {
                 self.missing.insert(rows::device_of(name).ok_or(DAMAGED)?, decode(value)?);
+            }
+            kind::UNVERIFIED => {
+                self.unverified.insert(account_key(name).ok_or(DAMAGED)?);
+                decode::<()>(value)?;
             }
             kind::NOTICES => {
                 self.notices.insert(account_key(name).ok_or(DAMAGED)?, decode(value)?);

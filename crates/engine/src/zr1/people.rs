@@ -74,6 +74,9 @@ impl Manager {
 
     /// What the outbox of an account holds.
     pub fn fetched(&mut self, owner: AccountId, mut answer: Published, m: &mut Moment<'_>) {
+        if answer.nodes != 0 && !self.is_own(&owner) {
+            self.note_others(m.now_ms);
+        }
         // Several nodes mostly say the same, and some say anything.
         for values in [&mut answer.manifests, &mut answer.bundles] {
             sort(values);
@@ -98,7 +101,7 @@ impl Manager {
             self.fall_back(owner, m.now_ms);
             self.confirm(owner, m.now_ms);
         }
-        self.release_held(&owner, m);
+        self.release_held(&owner, answer.nodes, m);
         self.pump(m);
     }
 
@@ -533,8 +536,8 @@ impl Manager {
         let back = if person.row.signer.is_none() { Standing::Unknown } else { Standing::GivenUp };
         if give_up {
             self.set_standing(who, back, now);
+            self.note_verified(who, false);
             self.change_person(who, |row| {
-                row.verified = false;
                 // What was named and never found is settled; only who names it again is searched for again.
                 row.hinted_seq = 0;
                 row.searches = 0;
@@ -566,7 +569,7 @@ impl Manager {
 
     /// The person has compared the safety number with the contact, or takes that back.
     pub fn set_verified(&mut self, who: AccountId, verified: bool, now: u64) {
-        self.change_person(who, |row| row.verified = verified);
+        self.note_verified(who, verified);
         self.sticky_changed(now);
         let now = self.protection(&who);
         self.emit(Event::Protection { with: who, now });

@@ -27,6 +27,8 @@ const MAX_ORPHAN_BYTES: usize = 8 << 20;
 const ORPHAN_MS: u64 = 14 * DAY_MS;
 /// A device that is not listed is waited for this long.
 const HELD_MS: u64 = DAY_MS;
+/// Nodes that have answered since then will do so again.
+const ANSWERED_MS: u64 = 10 * super::MINUTE_MS;
 /// Its list is asked for again after this long at first.
 const HELD_AGAIN_MS: u64 = 2 * super::SECOND_MS;
 /// A placeholder says that nothing came after this long.
@@ -115,7 +117,7 @@ impl Manager {
                     self.cap_skipped();
                 }
                 self.note_consumed(&id, &opened.position, container.id().0, now);
-                self.opened(id, device, container.id().0, &opened, m);
+                self.opened(id, device, container.id().0, &opened, None, m);
                 Outcome::Done
             }
             Err(OpenError::Ratchet(ReceiveError::Consumed(position))) => {
@@ -205,11 +207,20 @@ impl Manager {
         let device: Device = (account, introduction.device.id().0);
         let id = self.adopt(introduction, account, session, &opened.changes, pkid, m.now_ms);
         self.note_consumed(&id, &opened.position, container, m.now_ms);
-        self.opened(id, device, container, opened, m);
+        self.opened(id, device, container, opened, Some(introduction.statement.manifest_seq), m);
     }
 
-    /// A payload that has opened: checks that need no knowledge of what it says, then held or taken in.
-    fn opened(&mut self, id: [u8; 16], device: Device, container: [u8; 16], opened: &Opened, m: &mut Moment<'_>) {
+    /// A payload that has opened: checks that need no knowledge of what it says, then held or taken in. `claim`: the list
+    /// that the init named, if one did.
+    fn opened(
+        &mut self,
+        id: [u8; 16],
+        device: Device,
+        container: [u8; 16],
+        opened: &Opened,
+        claim: Option<u64>,
+        m: &mut Moment<'_>,
+    ) {
         let now = m.now_ms;
         let account = device.0;
         let Ok(message) = content::decode(&opened.content) else { return };
@@ -222,7 +233,9 @@ impl Manager {
         self.spoke(&id, message.sent_at_ms, now);
         let listed = self.is_listed(&device);
         if self.is_approved(&account) && !listed {
-            let seq = message.mine.map_or(0, |hint| hint.seq);
+            // In a session whose first message is held, every one rests on what that one claimed.
+            let before = || self.held.values().find(|row| row.session == id).map(|row| row.seq);
+            let seq = claim.or_else(before).unwrap_or(message.mine.map_or(0, |hint| hint.seq));
             self.hold(device, id, container, seq, &opened.content, now);
             return;
         }
@@ -237,8 +250,9 @@ impl Manager {
         self.want(device.0, now, 2);
     }
 
-    /// A list was fetched: what its devices sent is released, what others sent is dropped.
-    pub(super) fn release_held(&mut self, account: &AccountId, m: &mut Moment<'_>) {
+    /// A list was fetched from so many nodes: what its devices sent is released, what others sent is dropped. After a day a
+    /// claim of a list that three nodes do not show is none.
+    pub(super) fn release_held(&mut self, account: &AccountId, nodes: u8, m: &mut Moment<'_>) {
         let waiting: Vec<[u8; 16]> =
             self.held.iter().filter(|(_, row)| row.account == *account).map(|(id, _)| *id).collect();
         for container in waiting {
@@ -251,7 +265,8 @@ impl Manager {
                 if let Ok(message) = content::decode(&row.content) {
                     self.take_in(device, &message, false, m);
                 }
-            } else if revoked || (seq != 0 && seq >= row.seq && row.seq != 0) {
+            } else if revoked || (seq != 0 && row.seq != 0 && (seq >= row.seq || (nodes >= 3 && self.is_over(&row, m))))
+            {
                 self.drop_held(&container);
                 self.bury(&row.session, m.now_ms);
                 self.notice(*account, Notice::UnlistedDevice, m.now_ms);
@@ -268,14 +283,19 @@ impl Manager {
         self.delete(key(kind::HELD, container));
     }
 
-    /// No answer for a day: shown, with a mark. Never for the own account.
+    /// Whether it has been held for a day. Never for the own account.
+    fn is_over(&self, row: &HeldRow, m: &Moment<'_>) -> bool {
+        row.account != self.own && m.now_ms.saturating_sub(row.at_ms) > HELD_MS
+    }
+
+    /// No answer for a day: shown, with a mark. As long as nodes do answer, the next answer decides.
     pub(super) fn tend_held(&mut self, m: &mut Moment<'_>) {
-        let over: Vec<[u8; 16]> = self
-            .held
-            .iter()
-            .filter(|(_, row)| row.account != self.own && m.now_ms.saturating_sub(row.at_ms) > HELD_MS)
-            .map(|(id, _)| *id)
-            .collect();
+        let asking = |row: &HeldRow| {
+            let answered = self.row_of(&row.account).fetched_ms.saturating_add(ANSWERED_MS) > m.now_ms;
+            row.seq != 0 && answered && m.now_ms.saturating_sub(row.at_ms) < HELD_MS.saturating_add(super::HOUR_MS)
+        };
+        let over: Vec<[u8; 16]> =
+            self.held.iter().filter(|(_, row)| self.is_over(row, m) && !asking(row)).map(|(id, _)| *id).collect();
         for container in over {
             let Some(row) = self.held.get(&container).cloned() else { continue };
             self.drop_held(&container);

@@ -56,6 +56,8 @@ pub(crate) mod kind {
     pub(crate) const MISSING: u8 = b'i';
     /// What goes along to a device, and what it was told in passing.
     pub(crate) const ASIDE: u8 = b'g';
+    /// Accounts whose verification the person has taken back on this device.
+    pub(crate) const UNVERIFIED: u8 = b'y';
     /// What a person should see about an account, by account.
     pub(crate) const NOTICES: u8 = b'z';
 }
@@ -101,7 +103,7 @@ pub(crate) struct DeviceRow {
     pub(crate) listed_ms: u64,
     /// Whom it must still present itself to.
     pub(crate) hello: Vec<AccountId>,
-    /// Since when the sticky set has changes that are not stored; 0: none.
+    /// Since when the sticky set has changes that are not stored, or from when on it is stored again without any; 0: it never was.
     pub(crate) sticky_ms: u64,
     /// It has lost what it acknowledged since then, by going back in time, and asks contacts for it; 0: nothing.
     pub(crate) lost_since_ms: u64,

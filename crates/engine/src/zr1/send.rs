@@ -13,10 +13,13 @@ use zwiebel_proto::zr1::mailbox::{self, ttl};
 
 use super::rows::{Device, OutKind, OutRow, Stage, Status, Target, TargetStage};
 use super::sessions::Need;
-use super::{HOUR_MS, Manager, Moment};
+use super::{HOUR_MS, MINUTE_MS, Manager, Moment};
 
 /// If the own swarm alone is silent, sending waits this long for the check of the witnesses.
 const WITNESS_WAIT_MS: u64 = HOUR_MS;
+/// Meanwhile another one is asked this often, and what lies between two answers counts if it is no more than the second.
+const OTHERS_MS: u64 = 4 * MINUTE_MS;
+const OTHERS_GAP_MS: u64 = 6 * MINUTE_MS;
 
 impl Manager {
     /// A message to a contact: sealed for their devices and our own others as soon as keys are there, and kept until
@@ -32,7 +35,7 @@ impl Manager {
 
     /// Says something that is worth nothing later: to the devices a session runs with, once, and never again.
     pub fn whisper(&mut self, to: AccountId, content: Vec<u8>, ttl_ms: u64, m: &mut Moment<'_>) {
-        if !self.may_send(m.now_ms) || !self.list_usable(&to, false, m.now_ms) {
+        if !self.may_send() || !self.list_usable(&to, false, m.now_ms) {
             return;
         }
         let running: Vec<([u8; 16], [u8; 16])> = self
@@ -56,16 +59,33 @@ impl Manager {
         }
     }
 
+    /// Another swarm than the own one has answered: without a check of the witnesses only such time counts (6.4). A network
+    /// that is not there says nothing.
+    pub(super) fn note_others(&mut self, now: u64) {
+        let (last, sum) = self.live.others;
+        let since = now.saturating_sub(last);
+        self.live.others = (now, sum.saturating_add(if since <= OTHERS_GAP_MS { since } else { 0 }));
+    }
+
+    /// As long as the check is missing, the swarm of somebody a message waits for is asked now and then.
+    pub(super) fn tend_unchecked(&mut self, now: u64) {
+        let due = !self.live.witness_checked && now.saturating_sub(self.live.others.0) >= OTHERS_MS;
+        let waits = self.out.values().map(|row| row.to).find(|to| due && !self.is_own(to));
+        if let Some(to) = waits {
+            self.want(to, now, 2);
+        }
+    }
+
     /// Whether this device may seal anything now (6.4).
-    pub(super) fn may_send(&self, now: u64) -> bool {
+    pub(super) fn may_send(&self) -> bool {
         let listed = self.device.as_ref().is_some_and(|device| device.row.status == Status::Listed);
-        let checked = self.live.witness_checked || now.saturating_sub(self.live.started_ms) >= WITNESS_WAIT_MS;
+        let checked = self.live.witness_checked || self.live.others.1 >= WITNESS_WAIT_MS;
         listed && checked
     }
 
     /// Seals what can be sealed.
     pub(super) fn pump(&mut self, m: &mut Moment<'_>) {
-        if !self.may_send(m.now_ms) {
+        if !self.may_send() {
             return;
         }
         let now = m.now_ms;
@@ -103,7 +123,7 @@ impl Manager {
             if let Some(session) = self.session_for(device, need, m) {
                 ready.push((target.device, session));
             }
-            if !self.may_send(m.now_ms) {
+            if !self.may_send() {
                 return; // this device has just renewed itself
             }
         }

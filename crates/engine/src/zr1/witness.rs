@@ -89,6 +89,7 @@ impl Manager {
         if status == Some(Status::Dropped) {
             return;
         }
+        self.tend_unchecked(m.now_ms);
         self.tend_prekeys(m);
         self.tend_list(m);
         self.tend_sticky(m);
@@ -118,7 +119,7 @@ impl Manager {
         let owed = self.owed.values().map(|owed| owed.due_ms).min();
         let wanted = self.live.wanted.values().map(|(at, _)| *at).min();
         let again = self.live.read_back.first().copied();
-        let greets = self.may_send(now) && self.device.as_ref().is_some_and(|device| !device.row.hello.is_empty());
+        let greets = self.may_send() && self.device.as_ref().is_some_and(|device| !device.row.hello.is_empty());
         let greeting = greets.then(|| self.live.greeted_ms.saturating_add(super::SECOND_MS));
         let soon = [owed, wanted, again, greeting, self.outbox_wake_at(now)].into_iter().flatten().min();
         Some(soon.unwrap_or(u64::MAX).min(now.saturating_add(TEND_MS * 5)).max(now.saturating_add(1)))

@@ -81,7 +81,7 @@ impl TryFrom<wire::Content> for Content {
         let hint = wire
             .manifest_hint
             .as_ref()
-            .and_then(|hint| Some(ManifestHint { seq: hint.seq?, hash: hint.hash.as_deref()?.try_into().ok()? }));
+            .and_then(|hint| ManifestHint::new(hint.seq?, hint.hash.as_deref()?.try_into().ok()?));
         Ok(Self { sent_ms: wire.sig_timestamp, expiration, hint, body: payload(wire)? })
     }
 }

@@ -13,6 +13,7 @@ use prost::Message as _;
 use thiserror::Error;
 use zwiebel_crypto::ratchet::ContainerId;
 
+use super::SEQ_LIMIT;
 use super::mailbox::MAX_BLOB;
 
 /// Acknowledgements in one message: ids of 16 bytes, so a long silence still fits a small envelope several times.
@@ -53,6 +54,12 @@ pub struct ManifestHint {
 }
 
 impl ManifestHint {
+    /// `None` for a number that no manifest can have (2.1): nothing is named.
+    #[must_use]
+    pub fn new(seq: u64, hash: [u8; 16]) -> Option<Self> {
+        (1..SEQ_LIMIT).contains(&seq).then_some(Self { seq, hash })
+    }
+
     /// As contact links and codes carry it: the hash, then the number in as few bytes as it needs, highest first; base64url, 23 to 30
     /// characters.
     #[must_use]
@@ -174,8 +181,8 @@ pub fn decode(payload: &[u8]) -> Result<Message, MalformedContent> {
         session_content: wire.session_content,
         acks,
         nacks,
-        mine: wire.mine.map(|hint| hint.parse()).transpose()?,
-        yours: wire.yours.map(|hint| hint.parse()).transpose()?,
+        mine: wire.mine.map(|hint| hint.parse()).transpose()?.flatten(),
+        yours: wire.yours.map(|hint| hint.parse()).transpose()?.flatten(),
         manifest: wire.manifest_blob,
         hello: wire.hello.map(|hello| hello.parse()).transpose()?,
         sync: wire.sync,
@@ -269,8 +276,8 @@ impl WireHint {
         Self { seq: hint.seq, hash16: hint.hash.to_vec() }
     }
 
-    fn parse(&self) -> Result<ManifestHint, MalformedContent> {
-        Ok(ManifestHint { seq: self.seq, hash: array(&self.hash16)? })
+    fn parse(&self) -> Result<Option<ManifestHint>, MalformedContent> {
+        Ok(ManifestHint::new(self.seq, array(&self.hash16)?))
     }
 }
 

@@ -248,6 +248,19 @@ proptest! {
 }
 
 #[test]
+fn a_number_that_no_list_can_have_names_none() {
+    let said = |seq| {
+        let hint = Some(ManifestHint { seq, hash: [5; 16] });
+        let message = content::decode(&content::encode(&Message { mine: hint, yours: hint, ..message() })).unwrap();
+        (message.mine.map(|hint| hint.seq), message.yours.map(|hint| hint.seq))
+    };
+    assert_eq!(said((1 << 48) - 1), (Some((1 << 48) - 1), Some((1 << 48) - 1)));
+    for seq in [0, 1 << 48, u64::MAX] {
+        assert_eq!(said(seq), (None, None));
+    }
+}
+
+#[test]
 fn a_hint_in_a_link_comes_back_and_nothing_else_is_one() {
     for seq in [1, 255, 256, 1_000_000, (1 << 48) - 1] {
         let hint = ManifestHint { seq, hash: [0xfb; 16] };
