@@ -40,6 +40,13 @@ pub fn is_itself(event: &web_sys::Event) -> bool {
     event.target() == event.current_target()
 }
 
+/// A length or a count without its fraction. Writing out fractions takes code that nothing else here needs.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before the conversion")]
+pub const fn whole(number: f64) -> usize {
+    number.clamp(0.0, 1e6) as usize
+}
+
 /// The address without path and fragment.
 #[must_use]
 pub fn origin() -> String {

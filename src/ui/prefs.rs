@@ -52,7 +52,7 @@ pub fn start(prefs: Prefs) {
     });
     Effect::new(move |_| {
         let size = prefs.text_size.get();
-        set_root("--text-scale", &format!("{}", f64::from(size) / 100.0));
+        set_root("--text-scale", &format!("{}.{:02}", size / 100, size % 100));
         dom::store(TEXT_SIZE, &size.to_string());
     });
     Effect::new(move |_| {

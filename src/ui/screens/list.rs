@@ -29,7 +29,7 @@ const AROUND: usize = 6;
 /// What is drawn moves by so many rows at once.
 const STEP: usize = 4;
 /// Between two rows (style/screens.css), in CSS pixels.
-const ROW_GAP: f64 = 2.0;
+const ROW_GAP: u8 = 2;
 
 /// The first pane.
 #[component]
@@ -113,22 +113,17 @@ fn look(app: App, scroller: NodeRef<html::Div>) {
     let Ok(Some(above)) = node.query_selector(".rows-above") else { return };
     let height = row_height(&node);
     let before = node.get_bounding_client_rect().top() - above.get_bounding_client_rect().top();
-    let from = whole(before / height).saturating_sub(AROUND) / STEP * STEP;
-    let count = whole(f64::from(node.client_height()) / height) + 2 * AROUND + STEP;
+    let from = dom::whole(before / height).saturating_sub(AROUND) / STEP * STEP;
+    let count = dom::whole(f64::from(node.client_height()) / height) + 2 * AROUND + STEP;
     if app.conversations.window.get_untracked() != (from, count) {
         app.conversations.window.set((from, count));
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before the conversion")]
-fn whole(rows: f64) -> usize {
-    rows.clamp(0.0, 1e6) as usize
-}
-
 /// All rows are equally high: two lines that never wrap.
 fn row_height(node: &web_sys::Element) -> f64 {
     let row = node.query_selector(".row").ok().flatten().map(|row| row.get_bounding_client_rect().height());
-    row.filter(|height| *height > 0.0).unwrap_or(68.0) + ROW_GAP
+    row.filter(|height| *height > 0.0).unwrap_or(68.0) + f64::from(ROW_GAP)
 }
 
 /// What stands where no row is.

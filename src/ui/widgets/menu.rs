@@ -93,8 +93,8 @@ pub fn Menu(
             class="menu"
             role="menu"
             aria-label=label
-            style:left=move || format!("{}px", place.get().x)
-            style:top=move || format!("{}px", place.get().y)
+            style:left=move || format!("{}px", dom::whole(place.get().x))
+            style:top=move || format!("{}px", dom::whole(place.get().y))
             on:keydown=keys
         >
             {head}
