@@ -14,12 +14,11 @@ use zwiebel_engine::input::{Command, CommitFailure, Input};
 use zwiebel_engine::view::{SyncProblem, SyncState};
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::config::{Config, Contacts, Priority, UserProfile};
+use zwiebel_proto::config::{Config, Contacts, ConvoInfoVolatile, Priority, UserProfile};
 use zwiebel_proto::storage_rpc::{Namespace, message_hash};
+use zwiebel_testkit::DAY_MS;
 use zwiebel_testkit::node::{Behaviour, Stored};
 use zwiebel_testkit::world::World;
-
-const DAY_MS: u64 = 86_400_000;
 
 fn name(world: &World, device: usize) -> String {
     world.clients[device].shown.account.as_ref().map(|a| a.display_name.clone()).unwrap_or_default()
@@ -479,4 +478,43 @@ fn nothing_is_pushed_before_its_dump_is_committed() {
     world.clients[alice].refuse_commits = None;
     let pushed = |w: &World| stores(w) > before && w.clients[alice].shown.sync.state == SyncState::Synchronised;
     assert!(world.run_until(20_000, pushed).is_some());
+}
+
+/// With whom conversations have a read mark in the network.
+fn marked(world: &World, own: &Account) -> Vec<AccountId> {
+    let id = own.id().to_bytes();
+    let stored = &world.net.nodes[world.net.swarm_of(&id)[0]].stored[&id];
+    let messages = stored.iter().filter(|m| m.namespace == Namespace::CONVERSATIONS);
+    let messages: Vec<_> = messages.map(|m| (m.hash, m.data.as_slice())).collect();
+    let mut marks: Config<ConvoInfoVolatile> = Config::new();
+    marks.merge(own, &messages, world.now);
+    marks.one_to_one().map(|(with, _)| with).collect()
+}
+
+#[test]
+fn marks_of_long_ago_leave_together_with_the_next_one() {
+    let mut world = World::new(77);
+    let (alice, _, alice_id, bob_id) = befriend(&mut world);
+    let last = world.clients[alice].shown.timeline.last().unwrap().id;
+    world.command(alice, Command::MarkRead { with: bob_id, up_to: last });
+    settle(&mut world, &[alice]);
+    let own = account(&mut world, alice);
+    assert_eq!(marked(&world, &own), [bob_id]);
+    world.clients[alice].engine = None;
+    world.now += 46 * DAY_MS;
+    world.restart(alice);
+    settle(&mut world, &[alice]);
+    assert_eq!(marked(&world, &own), [bob_id], "nothing is pushed for that alone");
+
+    let (carol, carol_id) = world.add_account("Carol");
+    world.run_for(3_000);
+    send(&mut world, carol, alice_id, "it is me");
+    let arrived = |w: &World| w.clients[alice].shown.conversations.contains_key(&carol_id);
+    assert!(world.run_until(20_000, arrived).is_some());
+    world.command(alice, Command::AcceptRequest { from: carol_id });
+    let up_to = world.clients[alice].shown.conversations[&carol_id].first_unread.unwrap();
+    world.command(alice, Command::MarkRead { with: carol_id, up_to });
+    settle(&mut world, &[alice]);
+    assert_eq!(marked(&world, &own), [carol_id]);
+    assert_eq!(world.clients[alice].shown.conversations[&bob_id].unread, 0);
 }

@@ -8,3 +8,8 @@ pub mod rng;
 pub mod store;
 pub mod world;
 pub mod zr1_sim;
+
+/// Virtual times are in milliseconds.
+pub const MINUTE_MS: u64 = 60_000;
+pub const HOUR_MS: u64 = 60 * MINUTE_MS;
+pub const DAY_MS: u64 = 24 * HOUR_MS;

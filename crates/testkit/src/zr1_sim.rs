@@ -8,10 +8,7 @@ mod swarm;
 
 pub use self::crew::{Device, Disk, Sim};
 pub use self::swarm::{Blob, Recorded, Swarm};
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
-const DAY_MS: u64 = 24 * HOUR_MS;
+use crate::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 /// What goes wrong in a history; percentages of the occasions.
 #[derive(Debug, Clone, Copy, Default)]

@@ -34,13 +34,19 @@ impl Engine {
             self.write_profile();
         }
         let now = self.network_now(cx);
-        for id in touched {
+        let settled = !self.model.configs.volatile.needs_push();
+        let mut marked = false;
+        for id in touched.iter().copied() {
             if self.model.own_id() == Some(id) {
                 self.write_note_to_self(id);
             } else {
                 self.write_contact(id);
             }
-            self.write_mark(id, now);
+            marked |= self.write_mark(id, now);
+        }
+        // Together with another mark, so that it causes no push of its own, and once the network has what they say.
+        if marked && settled {
+            self.model.configs.volatile.erase_old(now, &touched);
         }
         let changed = NAMESPACES.into_iter().filter_map(|n| self.model.configs.object(n)).any(|o| o.needs_dump());
         if changed {
@@ -79,24 +85,27 @@ impl Engine {
         }
     }
 
-    fn write_mark(&mut self, id: AccountId, now: u64) {
+    /// Whether it wrote one.
+    fn write_mark(&mut self, id: AccountId, now: u64) -> bool {
         let config = &mut self.model.configs.volatile;
         let of = Conversation::OneToOne(id);
         let own = self.model.account.as_ref().is_some_and(|account| account.id() == id);
         if !own && !self.model.contacts.contains_key(&id) {
             config.erase(&of);
-            return;
+            return false;
         }
-        let Some(row) = self.model.conversations.get(&id) else { return };
+        let Some(row) = self.model.conversations.get(&id) else { return false };
         let mark = ReadMark { last_read_ms: row.last_read_ms, marked_unread: row.marked_unread };
         let known = config.read_mark(&of);
         if known.is_some_and(|known| known.last_read_ms > mark.last_read_ms) {
-            return; // reading never moves backwards
+            return false; // reading never moves backwards
         }
         let fresh = mark.marked_unread || mark.last_read_ms.saturating_add(MARK_MS) > now;
-        if known != Some(mark) && (known.is_some() || fresh) {
+        let differs = known != Some(mark) && (known.is_some() || fresh);
+        if differs {
             config.set_read_mark(&of, mark);
         }
+        differs
     }
 
     /// An account from before the configs: its rows become edits, once everything the network has is known.

@@ -4,6 +4,7 @@ use super::fields::{Fields, Writer, account_id};
 use super::tree::{self, Value};
 use super::{Config, ConfigKind, Kind};
 use crate::account_id::AccountId;
+use crate::sorted::SortedSet;
 use crate::storage_rpc::Namespace;
 
 /// Read marks older than this are removed.
@@ -104,10 +105,12 @@ impl Config<ConvoInfoVolatile> {
         })
     }
 
-    /// Removes the marks of conversations with one person that were read last more than 45 days ago.
-    pub fn erase_old(&mut self, now_ms: u64) {
+    /// Removes the marks of conversations with one person that were read last more than 45 days ago, but those that were
+    /// just written.
+    pub fn erase_old(&mut self, now_ms: u64, but: &SortedSet<AccountId>) {
         let is_old = |mark: &ReadMark| !mark.marked_unread && mark.last_read_ms.saturating_add(KEPT_MS) < now_ms;
-        let old: Vec<AccountId> = self.one_to_one().filter(|(_, mark)| is_old(mark)).map(|(id, _)| id).collect();
+        let old = self.one_to_one().filter(|(id, mark)| is_old(mark) && !but.contains(id));
+        let old: Vec<AccountId> = old.map(|(id, _)| id).collect();
         old.into_iter().for_each(|id| self.erase(&Conversation::OneToOne(id)));
     }
 }

@@ -10,6 +10,7 @@ use zwiebel_proto::config::{
     Config, Contacts, Conversation, ConvoInfoVolatile, Expiry, ExpiryMode, Membership, Notifications, Picture,
     Priority, ReadMark, UserGroups, UserProfile, Value,
 };
+use zwiebel_proto::sorted::SortedSet;
 
 use super::*;
 
@@ -218,7 +219,9 @@ fn read_marks_match() {
     assert_eq!(unread.latest(mark(1)), unread);
     other.set_read_mark(&Conversation::OneToOne(one), mark(0));
     assert_eq!(other.read_mark(&Conversation::OneToOne(one)), Some(mark(0)));
-    other.erase_old(2_000_000_000_000);
+    other.erase_old(2_000_000_000_000, &SortedSet::from_iter([one]));
+    assert_eq!(other.one_to_one().count(), 1, "it was just written");
+    other.erase_old(2_000_000_000_000, &SortedSet::new());
     assert_eq!(other.one_to_one().count(), 0);
     other.erase(&community);
     assert_eq!(other.read_mark(&community), None);
