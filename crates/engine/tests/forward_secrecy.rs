@@ -4,55 +4,28 @@
 
 mod common;
 
-use common::{befriend, second_device, send, send_and_arrive};
-use zwiebel_engine::input::{Command, Input};
+use common::{
+    befriend, crash_after, hide, protection, second_device, secret_world, send, send_and_arrive, with_prefix,
+};
+use zwiebel_engine::input::Command;
 use zwiebel_engine::view::{DeviceStatus, Notice, Protection, SendState};
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::zr1::mailbox::{MANIFEST, WITNESSES, bundle_namespace};
+use zwiebel_testkit::MINUTE_MS;
 use zwiebel_testkit::node::{Behaviour, Stored};
 use zwiebel_testkit::world::World;
 
-const MINUTE_MS: u64 = 60_000;
 const SECRET: Protection = Protection::ForwardSecret { verified: false };
-
-fn world(seed: u64) -> World {
-    let mut world = World::new(seed);
-    world.forward_secrecy = true;
-    world
-}
-
-fn protection(world: &World, client: usize, with: &AccountId) -> Protection {
-    world.clients[client].shown.conversations[with].protection
-}
 
 /// Messages in the mailbox that official clients read.
 fn in_the_clear(world: &World, whose: &AccountId) -> usize {
     world.net.held_in(&whose.to_bytes(), Namespace::MESSAGES).len()
 }
 
-fn with_prefix(world: &World, client: usize, prefix: &str) -> Vec<String> {
-    let mut bodies: Vec<String> = world.clients[client]
-        .shown
-        .bodies()
-        .iter()
-        .filter(|b| b.starts_with(prefix))
-        .map(|b| (*b).to_owned())
-        .collect();
-    bodies.sort();
-    bodies
-}
-
-/// Polls once a minute, so that hours pass quickly.
-fn hide(world: &mut World, clients: &[usize]) {
-    for client in clients {
-        world.input(*client, Input::Visible(false));
-    }
-}
-
 #[test]
 fn first_contact_is_forward_secret_from_the_first_message() {
-    let mut world = world(201);
+    let mut world = secret_world(201);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     assert_eq!(protection(&world, alice, &bob_id), SECRET);
     assert_eq!(protection(&world, bob, &alice_id), SECRET);
@@ -73,7 +46,7 @@ fn first_contact_is_forward_secret_from_the_first_message() {
 
 #[test]
 fn both_write_first_at_once() {
-    let mut world = world(202);
+    let mut world = secret_world(202);
     let (alice, alice_id) = world.add_account("Alice");
     let (bob, bob_id) = world.add_account("Bob");
     world.run_for(3_000);
@@ -92,7 +65,7 @@ fn both_write_first_at_once() {
 
 #[test]
 fn replies_reactions_receipts_and_deletions_travel_inside() {
-    let mut world = world(203);
+    let mut world = secret_world(203);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     let on = zwiebel_engine::view::Settings { read_receipts: true, typing_indicators: true };
     for client in [alice, bob] {
@@ -118,7 +91,7 @@ fn replies_reactions_receipts_and_deletions_travel_inside() {
 
 #[test]
 fn a_fifth_of_the_stores_may_vanish() {
-    let mut world = world(204);
+    let mut world = secret_world(204);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     hide(&mut world, &[alice, bob]);
     world.net.swallowed = 20;
@@ -141,53 +114,35 @@ fn a_fifth_of_the_stores_may_vanish() {
     assert!(world.run_until(30 * MINUTE_MS, done).is_some());
     let single = |mut all: Vec<String>| {
         let count = all.len();
+        all.sort();
         all.dedup();
         all.len() == count
     };
     assert!(single(with_prefix(&world, bob, "a")) && single(with_prefix(&world, alice, "b")));
 }
 
-/// Alice sends while one of the two crashes after its `n`-th effect; afterwards both have everything once.
-fn crash_after(n: u64, crashing_sender: bool) -> bool {
-    let mut world = world(30);
-    let (alice, bob, alice_id, bob_id) = befriend(&mut world);
-    let victim = if crashing_sender { alice } else { bob };
-    world.clients[victim].crash_after = Some(n);
-    send(&mut world, alice, bob_id, "x0");
-    world.run_for(900);
-    send(&mut world, bob, alice_id, "y0");
-    world.run_for(9_000);
-    let crashed = world.clients[victim].crash_after.take().is_none();
-    world.run_for(1_000);
-    for (client, with) in [(alice, bob_id), (bob, alice_id)] {
-        world.command(client, Command::OpenConversation { with });
-    }
-    world.run_for(8_000);
-    for prefix in ["x", "y"] {
-        let (a, b) = (with_prefix(&world, alice, prefix), with_prefix(&world, bob, prefix));
-        assert_eq!(a, b, "crash after {n}: both see the same");
-        let author_crashed = (prefix == "x") == crashing_sender;
-        assert!(a.len() == 1 || (author_crashed && a.is_empty()), "{prefix}: {a:?} after {n}");
-    }
-    assert_eq!(protection(&world, alice, &bob_id), SECRET);
-    crashed
+/// Nothing is lost or shown twice by a crash, and both go on forward secretly.
+fn survives(n: u64, sender: bool) -> bool {
+    let after = crash_after(secret_world(30), n, sender);
+    assert_eq!(protection(&after.world, after.alice, &after.bob_id), SECRET);
+    after.crashed
 }
 
 #[test]
 fn sender_may_crash_after_every_effect() {
-    let crashes = (1..10).filter(|n| crash_after(*n, true)).count();
+    let crashes = (1..10).filter(|n| survives(*n, true)).count();
     assert!(crashes > 6, "{crashes}");
 }
 
 #[test]
 fn receiver_may_crash_after_every_effect() {
-    let crashes = (1..10).filter(|n| crash_after(*n, false)).count();
+    let crashes = (1..10).filter(|n| survives(*n, false)).count();
     assert!(crashes > 6, "{crashes}");
 }
 
 #[test]
 fn rows_put_back_are_noticed_and_the_device_becomes_another() {
-    let mut world = world(205);
+    let mut world = secret_world(205);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     world.run_for(MINUTE_MS);
     let id = |w: &World| w.clients[alice].shown.devices.devices.iter().find(|d| d.this).map(|d| d.id);
@@ -218,7 +173,7 @@ fn rows_put_back_are_noticed_and_the_device_becomes_another() {
 
 #[test]
 fn one_member_alone_cannot_hide_that_rows_were_put_back() {
-    let mut world = world(216);
+    let mut world = secret_world(216);
     let (alice, _, alice_id, _) = befriend(&mut world);
     world.run_for(MINUTE_MS);
     let id = |w: &World| w.clients[alice].shown.devices.devices.iter().find(|d| d.this).map(|d| d.id);
@@ -254,7 +209,7 @@ fn one_member_alone_cannot_hide_that_rows_were_put_back() {
 
 #[test]
 fn plain_restarts_change_no_device() {
-    let mut world = world(206);
+    let mut world = secret_world(206);
     let (alice, bob, _, bob_id) = befriend(&mut world);
     let id = |w: &World| w.clients[alice].shown.devices.devices.first().map(|d| d.id);
     let before = id(&world);
@@ -271,7 +226,7 @@ fn plain_restarts_change_no_device() {
 
 #[test]
 fn contact_without_it_is_standard_until_it_has_it() {
-    let mut world = world(207);
+    let mut world = secret_world(207);
     world.forward_secrecy = false;
     let (bob, bob_id) = world.add_account("Bob");
     world.forward_secrecy = true;
@@ -299,7 +254,7 @@ fn contact_without_it_is_standard_until_it_has_it() {
 
 #[test]
 fn nodes_that_hide_the_outbox_cannot_talk_anybody_down() {
-    let mut world = world(208);
+    let mut world = secret_world(208);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     world.net.hidden_outboxes = true;
     world.now += 26 * 60 * MINUTE_MS; // the lists are older than a day
@@ -312,7 +267,7 @@ fn nodes_that_hide_the_outbox_cannot_talk_anybody_down() {
 
 #[test]
 fn a_hidden_outbox_at_first_contact_is_found_by_the_hint() {
-    let mut world = world(209);
+    let mut world = secret_world(209);
     world.net.hidden_outboxes = true;
     let (alice, alice_id) = world.add_account("Alice");
     let (bob, bob_id) = world.add_account("Bob");
@@ -339,7 +294,7 @@ fn a_hidden_outbox_at_first_contact_is_found_by_the_hint() {
 
 /// Bob writes to Alice, of whose swarm only one member serves at first; that one does as `lies` says.
 fn written_while_one_member_serves(seed: u64, lies: impl Fn(&mut Vec<Stored>)) {
-    let mut world = world(seed);
+    let mut world = secret_world(seed);
     let (alice, alice_id) = world.add_account("Alice");
     let (bob, _) = world.add_account("Bob");
     world.run_for(5_000);
@@ -385,7 +340,7 @@ fn fill_with_junk(stored: &mut Vec<Stored>, namespace: i16) {
 
 #[test]
 fn junk_of_one_member_hides_nothing_that_the_others_show() {
-    let mut world = world(222);
+    let mut world = secret_world(222);
     let (alice, alice_id) = world.add_account("Alice");
     let (bob, bob_id) = world.add_account("Bob");
     world.run_for(5_000);
@@ -406,7 +361,7 @@ fn junk_of_one_member_hides_nothing_that_the_others_show() {
 
 #[test]
 fn second_device_joins_and_both_receive_until_one_is_revoked() {
-    let mut world = world(210);
+    let mut world = secret_world(210);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     world.run_for(MINUTE_MS);
     let second = second_device(&mut world, alice);
@@ -444,7 +399,7 @@ fn second_device_joins_and_both_receive_until_one_is_revoked() {
 
 #[test]
 fn a_new_device_shows_itself_is_vouched_for_and_given_the_history() {
-    let mut world = world(212);
+    let mut world = secret_world(212);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     world.run_for(MINUTE_MS);
     for n in 0..300 {
@@ -500,7 +455,7 @@ fn a_new_device_shows_itself_is_vouched_for_and_given_the_history() {
 
 #[test]
 fn a_scanned_code_links_a_device_without_a_question() {
-    let mut world = world(213);
+    let mut world = secret_world(213);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     world.run_for(MINUTE_MS);
     let second = world.add_client();
@@ -528,7 +483,7 @@ fn a_scanned_code_links_a_device_without_a_question() {
 
 #[test]
 fn the_only_device_is_lost_and_the_words_bring_what_nobody_acknowledged() {
-    let mut world = world(211);
+    let mut world = secret_world(211);
     let (alice, bob, alice_id, _) = befriend(&mut world);
     world.run_for(MINUTE_MS);
     world.command(alice, Command::RevealPhrase);
@@ -558,7 +513,7 @@ fn the_only_device_is_lost_and_the_words_bring_what_nobody_acknowledged() {
 
 #[test]
 fn list_and_bundle_written_together_are_read_back_together() {
-    let mut world = world(240);
+    let mut world = secret_world(240);
     let (alice, id) = world.add_account("Alice");
     world.run_for(6 * MINUTE_MS);
     assert_eq!(world.clients[alice].shown.devices.status, DeviceStatus::Listed);

@@ -4,13 +4,11 @@
 
 mod common;
 
-use common::{befriend, second_device, send, send_and_arrive};
-use zwiebel_engine::input::{Command, Input};
+use common::{befriend, hide, second_device, secret_world, send, send_and_arrive};
+use zwiebel_engine::input::Command;
 use zwiebel_engine::view::{DeviceStatus, Mark, SendState};
 use zwiebel_testkit::world::World;
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
+use zwiebel_testkit::{HOUR_MS, MINUTE_MS};
 
 fn mark(world: &World, client: usize, body: &str) -> Option<Mark> {
     world.clients[client].shown.timeline.iter().find(|m| m.body == body).map(|m| m.mark)
@@ -23,8 +21,7 @@ fn listed(world: &mut World, client: usize) {
 
 #[test]
 fn message_of_a_device_that_no_list_confirms_is_shown_after_a_day_with_a_mark() {
-    let mut world = World::new(231);
-    world.forward_secrecy = true;
+    let mut world = secret_world(231);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     world.run_for(MINUTE_MS);
     world.clients[bob].engine = None;
@@ -37,7 +34,7 @@ fn message_of_a_device_that_no_list_confirms_is_shown_after_a_day_with_a_mark() 
     world.net.hidden_outboxes = true;
     world.restart(bob);
     world.command(bob, Command::OpenConversation { with: alice_id });
-    world.input(bob, Input::Visible(false));
+    hide(&mut world, &[bob]);
     world.run_for(2 * MINUTE_MS);
     world.now += 23 * HOUR_MS;
     world.run_for(2 * MINUTE_MS);
@@ -55,8 +52,7 @@ fn message_of_a_device_that_no_list_confirms_is_shown_after_a_day_with_a_mark() 
 
 #[test]
 fn what_another_own_device_passed_on_says_so() {
-    let mut world = World::new(232);
-    world.forward_secrecy = true;
+    let mut world = secret_world(232);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     world.run_for(MINUTE_MS);
     world.clients[bob].engine = None;

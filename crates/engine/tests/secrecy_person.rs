@@ -4,29 +4,17 @@
 
 mod common;
 
-use common::{befriend, second_device, send, send_and_arrive};
-use zwiebel_engine::input::{Command, Input};
+use common::{befriend, hide, protection, second_device, secret_world, send, send_and_arrive};
+use zwiebel_engine::input::Command;
 use zwiebel_engine::view::{DeviceStatus, Mark, Notice, Protection, SendState};
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::zr1::mailbox;
 use zwiebel_testkit::world::World;
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
-
-fn world(seed: u64) -> World {
-    let mut world = World::new(seed);
-    world.forward_secrecy = true;
-    world
-}
+use zwiebel_testkit::{HOUR_MS, MINUTE_MS};
 
 fn held(world: &World, whose: &AccountId, namespace: Namespace) -> usize {
     world.net.held_in(&whose.to_bytes(), namespace).len()
-}
-
-fn protection(world: &World, client: usize, with: &AccountId) -> Protection {
-    world.clients[client].shown.conversations[with].protection
 }
 
 fn shows(world: &World, client: usize, body: &str) -> bool {
@@ -35,14 +23,12 @@ fn shows(world: &World, client: usize, body: &str) -> bool {
 
 #[test]
 fn what_leaves_nothing_to_see_is_acknowledged_twice_a_day_at_most() {
-    let mut world = world(301);
+    let mut world = secret_world(301);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     send_and_arrive(&mut world, alice, bob, bob_id, "soon gone");
     let message = world.clients[alice].shown.timeline.last().unwrap().id;
     world.command(bob, Command::Delete { message, for_everyone: false });
-    for client in [alice, bob] {
-        world.input(client, Input::Visible(false));
-    }
+    hide(&mut world, &[alice, bob]);
     world.run_for(20 * MINUTE_MS); // what is owed is paid
     let answers = |w: &World| held(w, &alice_id, Namespace(mailbox::FROM_OTHERS));
     let probe = |world: &mut World, emoji: &str| {
@@ -67,7 +53,7 @@ fn what_leaves_nothing_to_see_is_acknowledged_twice_a_day_at_most() {
 
 /// Nodes hide what Alice publishes; Bob follows a link of hers.
 fn follows_a_link(seed: u64, hint: impl FnOnce(String) -> String) -> (World, usize, usize, AccountId, AccountId) {
-    let mut world = world(seed);
+    let mut world = secret_world(seed);
     let (alice, alice_id) = world.add_account("Alice");
     world.run_for(5_000);
     let hint = hint(world.clients[alice].shown.devices.link_hint.clone());
@@ -100,7 +86,7 @@ fn a_contact_from_a_link_is_never_written_to_without_forward_secrecy_first() {
 #[test]
 fn a_link_with_a_hint_is_not_slower_than_one_without() {
     let time = |with_hint: bool| {
-        let mut world = world(303);
+        let mut world = secret_world(303);
         let (alice, alice_id) = world.add_account("Alice");
         world.run_for(5_000);
         let (bob, bob_id) = world.add_account("Bob");
@@ -210,10 +196,10 @@ fn a_verified_contact_is_never_written_to_without_keys() {
 
 #[test]
 fn what_somebody_does_to_the_list_of_devices_elsewhere_is_told() {
-    let mut world = world(307);
+    let mut world = secret_world(307);
     let (alice, _, alice_id, _) = befriend(&mut world);
     world.run_for(MINUTE_MS);
-    world.input(alice, Input::Visible(false));
+    hide(&mut world, &[alice]);
     let second = second_device(&mut world, alice);
     let told = |w: &World, client: usize, notice: Notice| {
         w.clients[client].shown.devices.notices.iter().any(|one| one.notice == notice)

@@ -3,13 +3,12 @@
 
 mod common;
 
-use common::{befriend, second_device, send, send_and_arrive, settle};
+use common::{befriend, hide, second_device, secret_world, send, send_and_arrive, settle};
 use zwiebel_engine::input::{Command, Input};
 use zwiebel_engine::view::{Expiry, MessageView, SendState};
 use zwiebel_proto::account_id::AccountId;
+use zwiebel_testkit::HOUR_MS;
 use zwiebel_testkit::world::World;
-
-const HOUR_MS: u64 = 3_600_000;
 
 fn expiry(world: &World, device: usize, with: AccountId) -> Expiry {
     world.clients[device].shown.conversations[&with].expiry
@@ -21,11 +20,6 @@ fn message<'a>(world: &'a World, device: usize, body: &str) -> Option<&'a Messag
 
 fn at(world: &World, device: usize, body: &str) -> Option<u64> {
     message(world, device, body).expect("the message").expires.expect("a time").at_ms
-}
-
-/// Polls seldom, so that hours pass quickly.
-fn hide(world: &mut World, devices: &[usize]) {
-    devices.iter().for_each(|device| world.input(*device, Input::Visible(false)));
 }
 
 #[test]
@@ -147,8 +141,7 @@ fn message_that_was_not_sent_does_not_disappear_and_a_restart_forgets_no_time() 
 
 /// Two people with forward secrecy; what Alice sends disappears two hours after it was sent.
 fn secret_friends(seed: u64) -> (World, usize, usize, AccountId, AccountId) {
-    let mut world = World::new(seed);
-    world.forward_secrecy = true;
+    let mut world = secret_world(seed);
     let (alice, bob, alice_id, bob_id) = befriend(&mut world);
     world.command(alice, Command::SetExpiry { with: bob_id, expiry: Expiry::AfterSend(7_200) });
     world.run_for(60_000);

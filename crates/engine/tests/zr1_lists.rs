@@ -9,10 +9,7 @@ use zwiebel_proto::account::Account;
 use zwiebel_proto::zr1::mailbox;
 use zwiebel_proto::zr1::manifest::{Manifest, RevocationReason};
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
-const DAY_MS: u64 = 24 * HOUR_MS;
+use zwiebel_testkit::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 fn published(sim: &Sim, account: usize) -> Manifest {
     let there = sim.swarm.outbox(&sim.ids[account], mailbox::MANIFEST, sim.now_ms);

@@ -11,10 +11,7 @@ use zwiebel_proto::zr1::content::ManifestHint;
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 use zwiebel_proto::zr1::manifest::{Draft, Manifest, RevocationReason};
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
-const DAY_MS: u64 = 24 * HOUR_MS;
+use zwiebel_testkit::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 /// Devices 0 of Alice, 1 (and further ones) of Bob, who have written to each other.
 fn acquainted(seed: u64, devices: [usize; 2]) -> Sim {

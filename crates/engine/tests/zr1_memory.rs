@@ -9,9 +9,7 @@ use std::os::unix::fs::FileExt;
 
 use zwiebel_crypto::ratchet::secrets_of;
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
+use zwiebel_testkit::{HOUR_MS, MINUTE_MS};
 
 /// So that what we look for is nowhere but where we look.
 const MASK: u8 = 0x5a;

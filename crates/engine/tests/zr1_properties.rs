@@ -14,9 +14,7 @@ use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 use zwiebel_proto::zr1::manifest::{Draft, Manifest, Mode};
 use zwiebel_testkit::rng::seeded;
 use zwiebel_testkit::zr1_sim::{Faults, Recorded, Sim};
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
+use zwiebel_testkit::{HOUR_MS, MINUTE_MS};
 
 fn few() -> ProptestConfig {
     ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() }

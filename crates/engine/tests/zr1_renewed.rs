@@ -8,9 +8,7 @@ use zwiebel_proto::account::Account;
 use zwiebel_proto::zr1::mailbox;
 use zwiebel_proto::zr1::manifest::{Draft, Manifest, Revocation, RevocationReason};
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
+use zwiebel_testkit::{HOUR_MS, MINUTE_MS};
 
 /// Device 0 of Alice; 1 and 2 of Bob, of which the second is switched off.
 struct Scene {

@@ -9,10 +9,7 @@ use zwiebel_engine::zr1::{Event, Manager, Moment};
 use zwiebel_proto::zr1::mailbox::{self, Mailbox};
 use zwiebel_testkit::rng::seeded;
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
-const DAY_MS: u64 = 24 * HOUR_MS;
+use zwiebel_testkit::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

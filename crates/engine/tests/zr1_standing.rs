@@ -7,9 +7,7 @@ use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::zr1::content::ManifestHint;
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
+use zwiebel_testkit::{HOUR_MS, MINUTE_MS};
 
 const HINT: ManifestHint = ManifestHint { seq: 1, hash: [1; 16] };
 

@@ -7,10 +7,7 @@ use std::collections::BTreeSet;
 use zwiebel_engine::zr1::Protection;
 use zwiebel_proto::zr1::mailbox;
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
-
-const MINUTE_MS: u64 = 60_000;
-const HOUR_MS: u64 = 60 * MINUTE_MS;
-const DAY_MS: u64 = 24 * HOUR_MS;
+use zwiebel_testkit::{DAY_MS, MINUTE_MS};
 
 /// Alice with so many devices and Bob, who have written to each other.
 fn acquainted(seed: u64, devices: usize) -> Sim {
