@@ -74,30 +74,23 @@ pub fn Failed(failure: StartFailure) -> AnyView {
         StartFailure::StorageDamaged(_) => K::FailDamaged,
         StartFailure::Engine => K::FailEngine,
     };
-    view! {
-        <main class="front">
-            <div class="front-card notice" role="alert">
-                {icons::Logo()}
-                <h1>{t(K::FailTitle)}</h1>
-                <p class="lead">{t(why)}</p>
-                <div class="front-actions">
-                    <button type="button" class="button button-primary button-wide" on:click=move |_| reload()>{t(K::Reload)}</button>
-                </div>
-            </div>
-        </main>
-    }
-    .into_any()
+    notice(K::FailTitle, why)
 }
 
 /// Something broke for good.
 #[component]
 pub fn Crashed() -> AnyView {
+    notice(K::CrashTitle, K::CrashLead)
+}
+
+/// What leaves nothing to do but to load the page again.
+fn notice(title: K, lead: K) -> AnyView {
     view! {
         <main class="front">
             <div class="front-card notice" role="alert">
                 {icons::Logo()}
-                <h1>{t(K::CrashTitle)}</h1>
-                <p class="lead">{t(K::CrashLead)}</p>
+                <h1>{t(title)}</h1>
+                <p class="lead">{t(lead)}</p>
                 <div class="front-actions">
                     <button type="button" class="button button-primary button-wide" on:click=move |_| reload()>{t(K::Reload)}</button>
                 </div>
