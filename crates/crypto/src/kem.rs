@@ -3,6 +3,9 @@
 //! The product uses `libcrux-ml-kem`, whose core is formally verified; the tests hold it against the independent
 //! crate `ml-kem`. A secret key is stored as its 64-byte seed `d || z`, and expanded once in memory. Randomness is
 //! passed in. What it does not know: what the shared secret is mixed into.
+//!
+//! Seeds and expanded keys that we hold are wiped. `libcrux-ml-kem` wipes nothing: while it makes or uses a key its copy stands on
+//! the stack until the stack is used again.
 
 use std::fmt;
 
@@ -118,7 +121,10 @@ impl KemSecret {
     /// The key pair of this seed (`d || z`).
     #[must_use]
     pub fn from_seed(seed: [u8; SEED_LEN]) -> Self {
-        let seed = Secret::new(seed);
+        Self::of(Secret::new(seed))
+    }
+
+    fn of(seed: Secret<SEED_LEN>) -> Self {
         let expanded = Chosen::expand(&seed);
         let public = KemPublic(Box::new(Chosen::public(&expanded)));
         Self { seed, expanded, public }
@@ -126,7 +132,7 @@ impl KemSecret {
 
     /// A fresh key pair. Draws 64 bytes.
     pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self::from_seed(*Secret::<SEED_LEN>::generate(rng).expose())
+        Self::of(Secret::generate(rng))
     }
 
     /// The seed, for storing it.

@@ -10,6 +10,7 @@ use curve25519_dalek::scalar::{Scalar, clamp_integer};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::hash::sha512;
 use crate::secret::Secret;
@@ -164,9 +165,10 @@ impl Ed25519Secret {
     #[must_use]
     pub fn to_x25519(&self) -> X25519Secret {
         let digest = Secret::new(sha512(self.seed()));
-        let mut half = [0_u8; 32];
+        let mut half = Zeroizing::new([0_u8; 32]);
         half.iter_mut().zip(digest.expose()).for_each(|(to, from)| *to = *from);
-        X25519Secret::from_bytes(clamp_integer(half))
+        *half = clamp_integer(*half);
+        X25519Secret::from_bytes(*half)
     }
 }
 

@@ -57,6 +57,10 @@ pub const REFRESH_AGE_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// A session is replaced after this many sent messages (4.7), so that no counter or store grows for ever.
 pub const REFRESH_SENT: u64 = 5_000;
 
+/// And after this many closed chains of the peer: their tags are kept for the life of a session (4.2), and there is room for what
+/// comes until the new one is in use.
+pub const REFRESH_CLOSED: usize = MAX_CLOSED_CHAINS - 512;
+
 /// Names a session at both ends.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub [u8; 16]);
@@ -197,8 +201,10 @@ impl Session {
 
     /// Whether the next message should go into a new session (4.7).
     #[must_use]
-    pub const fn needs_refresh(&self, now_ms: u64) -> bool {
-        self.ratchet.sent >= REFRESH_SENT || now_ms.saturating_sub(self.fixed.created_ms) > REFRESH_AGE_MS
+    pub fn needs_refresh(&self, now_ms: u64) -> bool {
+        self.ratchet.sent >= REFRESH_SENT
+            || self.closed.len() >= REFRESH_CLOSED
+            || now_ms.saturating_sub(self.fixed.created_ms) > REFRESH_AGE_MS
     }
 
     /// Seals a content key into a capsule for the peer and advances the state. Draws 32 bytes if a new chain is due,

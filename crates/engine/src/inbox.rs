@@ -62,10 +62,12 @@ impl Engine {
                 Ok(opened) => {
                     new = new.saturating_add(1);
                     let id = MessageId { sent_ms: opened.sent_ms, author: opened.sender };
+                    let (from, hint) = (opened.sender, opened.content.hint);
                     let marked = self.v1_arrived(cx, &opened);
                     if self.file(cx, opened, hash, message.expiration) && marked {
                         self.mark(id, Mark::Open);
                     }
+                    self.v1_named(cx, from, hint);
                 }
                 Err(error) => tracing::debug!(%error, "a stored message was dropped"),
             }

@@ -222,16 +222,19 @@ impl Engine {
         if self.model.contact(&from).blocked {
             return false;
         }
-        let (hint, data) = (opened.content.hint, matches!(opened.content.body, Payload::Data(_)));
-        let approved = self.model.contact(&from).approved;
-        let marked = self.with_zr1(cx, |manager, m| {
-            if let Some(hint) = hint {
-                manager.hinted(from, &hint, approved, m.now_ms);
-            }
-            data && manager.v1_came(from, m.now_ms)
-        });
+        let data = matches!(opened.content.body, Payload::Data(_));
+        let marked = self.with_zr1(cx, |manager, m| data && manager.v1_came(from, m.now_ms));
         self.settle_secrecy(cx, "");
         marked == Some(true)
+    }
+
+    /// What a v1 message said of its sender's list, once the message is filed: of people who are nobody here nothing is kept.
+    pub(crate) fn v1_named(&mut self, cx: &mut Cx<'_>, from: AccountId, hint: Option<ManifestHint>) {
+        let Some(hint) = hint.filter(|_| self.model.own_id() != Some(from)) else { return };
+        let Some(contact) = self.model.contacts.get(&from).filter(|contact| !contact.blocked) else { return };
+        let approved = contact.approved;
+        self.with_zr1(cx, |manager, m| manager.hinted(from, &hint, approved, m.now_ms));
+        self.settle_secrecy(cx, "");
     }
 
     pub(crate) fn mark(&mut self, id: MessageId, mark: Mark) {

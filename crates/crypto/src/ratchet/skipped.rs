@@ -27,9 +27,9 @@ pub const MAX_SKIPPED_DEVICE: usize = 20_000;
 pub const MAX_SKIPPED_STRANGERS: usize = 1_000;
 /// How long a skipped key is kept: 14 days of mail in the swarm and a day of slack.
 pub const MAX_SKIPPED_AGE_MS: u64 = 15 * 24 * 60 * 60 * 1_000;
-/// Tags of closed chains kept for a session. A session lives 30 days or 5,000 messages of ours; at 8 bytes each this
-/// is 32 KB, for a conversation that turns 4,096 times. Past that the oldest goes: its messages then fail to open
-/// instead of being called consumed.
+/// Tags of closed chains kept for a session: at 8 bytes each 32 KB, for a conversation that turns 4,096 times. It is replaced
+/// before ([`super::REFRESH_CLOSED`]). If the peer goes on in it all the same the oldest goes: its messages then fail to open instead
+/// of being called consumed.
 pub const MAX_CLOSED_CHAINS: usize = 4_096;
 
 /// Where a message stands: which ratchet key of the peer, which number in its chain.
@@ -168,6 +168,10 @@ impl Skipped {
 pub(crate) struct ClosedChains(VecDeque<[u8; 8]>);
 
 impl ClosedChains {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn contains(&self, tag: &[u8; 8]) -> bool {
         self.0.contains(tag)
     }
@@ -200,12 +204,15 @@ impl ClosedChains {
 /// [`MAX_SKIPPED_DEVICE`] and strangers within [`MAX_SKIPPED_STRANGERS`].
 ///
 /// `counts` names for each session whose it is and how many keys it holds; the answer has one number for each, in the
-/// same order. It is always the session that holds most which gives, so a stranger cannot push out a contact's keys.
+/// same order. It is always the session that holds most which gives, strangers' before contacts'.
 #[must_use]
 pub fn evictions(counts: &[(Trust, usize)]) -> Vec<usize> {
     let mut keep: Vec<usize> = counts.iter().map(|(_, count)| *count).collect();
     let strangers: Vec<bool> = counts.iter().map(|(trust, _)| *trust == Trust::Stranger).collect();
-    level(&mut keep, &strangers, MAX_SKIPPED_STRANGERS);
+    // What contacts hold comes first: strangers share what is left, and never more than their own.
+    let contacts: usize =
+        keep.iter().zip(&strangers).filter(|(_, stranger)| !**stranger).map(|(count, _)| *count).sum();
+    level(&mut keep, &strangers, MAX_SKIPPED_STRANGERS.min(MAX_SKIPPED_DEVICE.saturating_sub(contacts)));
     level(&mut keep, &vec![true; counts.len()], MAX_SKIPPED_DEVICE);
     counts.iter().zip(keep).map(|((_, count), keep)| count.saturating_sub(keep)).collect()
 }

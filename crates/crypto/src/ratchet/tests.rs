@@ -223,6 +223,9 @@ fn evictions_take_from_whoever_holds_most() {
     let plan = evictions(&mixed);
     assert_eq!(plan[50], 0);
     assert_eq!(plan.iter().sum::<usize>(), 4_000);
+    let mut full = vec![(Approved, 1_000); 20];
+    full.push((Stranger, 1));
+    assert_eq!(evictions(&full), [vec![0; 20], vec![1]].concat(), "a stranger's key is the one too many");
     let contacts = vec![(Approved, 2_000); 12];
     assert_eq!(evictions(&contacts).iter().sum::<usize>(), 4_000);
 }
@@ -255,6 +258,12 @@ fn refresh_is_due_by_age_or_count() {
     assert!(a.needs_refresh(NOW + REFRESH_AGE_MS + 1));
     a.ratchet.sent = REFRESH_SENT;
     assert!(a.needs_refresh(NOW));
+    let (mut a, _, _) = pair(15);
+    for number in 0..u64::try_from(REFRESH_CLOSED).unwrap() {
+        assert!(!a.needs_refresh(NOW));
+        a.closed.push(number.to_le_bytes());
+    }
+    assert!(a.needs_refresh(NOW), "before a closed chain would be forgotten");
 }
 
 #[test]

@@ -145,7 +145,7 @@ impl Manager {
 
     /// Notes that a message came; whether it is the first time.
     pub(super) fn take_name(&mut self, author: &AccountId, with: &AccountId, message: &Message, now: u64) -> bool {
-        let name = short_digest(&[&author.to_bytes(), &with.to_bytes(), &message.id.0]);
+        let name = name_of(author, with, &message.id.0);
         let new = !self.taken.contains_key(&name);
         if new {
             self.put(key(kind::TAKEN, &name), &now);
@@ -160,6 +160,9 @@ impl Manager {
     /// A stranger gets none before the person has accepted them.
     pub(super) fn owe_ack(&mut self, device: Device, id: [u8; 16], m: &mut Moment<'_>) {
         if !self.is_approved(&device.0) {
+            if !self.peers.contains_key(&device) {
+                return; // its session is gone already
+            }
             self.change_owed(device, |owed| {
                 if !owed.acks.contains(&id) && owed.acks.len() < MAX_ACKS {
                     owed.acks.push(id);
@@ -185,7 +188,13 @@ impl Manager {
     /// A message that was just handed out ([`Event::Message`]) left nothing that the person can see: a reaction to
     /// something unknown, or nothing that could be read. Its acknowledgement waits: such messages are acknowledged
     /// every 12 hours at most, else a contact could ask silently when each device is online (6.5).
+    ///
+    /// Of a stranger's not even the name is kept: there is nothing that a repetition would show twice.
     pub fn left_nothing(&mut self, from: &AccountId, id: &[u8; 16], m: &mut Moment<'_>) {
+        let name = name_of(from, from, id);
+        if !self.is_approved(from) && self.taken.remove(&name).is_some() {
+            self.delete(key(kind::TAKEN, &name));
+        }
         let to: Vec<Device> = self
             .owed
             .iter()
@@ -199,6 +208,9 @@ impl Manager {
     }
 
     fn owe_quietly(&mut self, device: Device, id: [u8; 16], m: &mut Moment<'_>) {
+        if !self.peers.contains_key(&device) {
+            return;
+        }
         let wait = between(2 * MINUTE_MS, 15 * MINUTE_MS, m.rng);
         let at = if self.is_approved(&device.0) {
             m.now_ms.saturating_add(wait).max(self.quiet_at(&device))
@@ -244,4 +256,9 @@ impl Manager {
             self.delete(key(kind::TAKEN, &name));
         }
     }
+}
+
+/// What is remembered of a message that came.
+fn name_of(author: &AccountId, with: &AccountId, id: &[u8; 16]) -> [u8; 16] {
+    short_digest(&[&author.to_bytes(), &with.to_bytes(), id])
 }

@@ -84,17 +84,20 @@ impl Manager {
                 return self.in_session(session, &container, entry, m);
             }
         }
-        let Some(entry) = entries.iter().find(|entry| entry.init().is_some()).or_else(|| entries.first()) else {
-            return Outcome::Nothing;
-        };
-        if entry.init().is_none() {
-            return self.keep_orphan(blob, own, container.id().0, m);
+        // Another device's name may begin like ours: whichever entry opens is the one for us.
+        let firsts: Vec<&Entry<'_>> = entries.iter().filter(|entry| entry.init().is_some()).collect();
+        let mut kept = firsts.is_empty() && !entries.is_empty();
+        for entry in firsts {
+            if self.live.budget == 0 {
+                return self.keep_waiting(blob, own, m);
+            }
+            self.live.budget = self.live.budget.saturating_sub(1);
+            match self.first_message(from, &container, entry, m) {
+                Outcome::Done => return Outcome::Done,
+                outcome => kept |= outcome == Outcome::Kept,
+            }
         }
-        if self.live.budget == 0 {
-            return self.keep_waiting(blob, own, m);
-        }
-        self.live.budget = self.live.budget.saturating_sub(1);
-        self.first_message(from, &container, entry, blob, m)
+        if kept { self.keep_orphan(blob, own, container.id().0, m) } else { Outcome::Nothing }
     }
 
     fn in_session(
@@ -113,9 +116,7 @@ impl Manager {
         match receive(&mut running.session, container, entry, trust, now) {
             Ok(opened) => {
                 self.save_session(&id, &opened.changes);
-                if opened.changes.added.len() > 50 {
-                    self.cap_skipped();
-                }
+                self.cap_skipped(&opened.changes);
                 self.note_consumed(&id, &opened.position, container.id().0, now);
                 self.opened(id, device, container.id().0, &opened, None, m);
                 Outcome::Done
@@ -139,26 +140,22 @@ impl Manager {
         }
     }
 
-    /// A capsule with an init block that no session recognises (3.4).
+    /// A capsule with an init block that no session recognises (3.4). [`Outcome::Kept`]: it is to be kept.
     fn first_message(
         &mut self,
         from: Mailbox,
         container: &Container<'_>,
         entry: &Entry<'_>,
-        blob: &[u8],
         m: &mut Moment<'_>,
     ) -> Outcome {
         let Some(block) = entry.init() else { return Outcome::Nothing };
         let PrekeyId(pkid) = block.prekey_id();
-        let own = from == Mailbox::OwnDevices;
-        let (Some(device), Some(prekey)) = (&self.device, self.prekeys.get(&pkid)) else {
-            return self.keep_orphan(blob, own, container.id().0, m);
-        };
+        let (Some(device), Some(prekey)) = (&self.device, self.prekeys.get(&pkid)) else { return Outcome::Kept };
         let us = Responder { account: self.signer, device: &device.keys };
         let answer = match us.answer(&block, &prekey.pair, from.origin(), m.now_ms) {
             Ok(answer) => answer,
             // Our clock may be the wrong one.
-            Err(AnswerError::Clock) => return self.keep_orphan(blob, own, container.id().0, m),
+            Err(AnswerError::Clock) => return Outcome::Kept,
             Err(_) => return Outcome::Nothing,
         };
         if self.tombstones.contains_key(&answer.proposal.id().0) {

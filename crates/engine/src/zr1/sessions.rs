@@ -235,6 +235,7 @@ impl Manager {
             self.suspect(device, now);
         }
         self.make_room(&device, now);
+        self.cap_skipped(changes);
         id
     }
 
@@ -306,7 +307,15 @@ impl Manager {
             self.tombstones.insert(*id, row);
         }
         let device: Device = (running.row.account, running.row.device);
-        if self.peers.get(&device).is_some_and(|peer| peer.active == Some(*id)) {
+        let Some(peer) = self.peers.get(&device) else { return };
+        let unknown = !self.is_approved(&device.0) && peer.listed_ms == 0 && !peer.gone;
+        if unknown && self.sessions_of(&device).is_empty() {
+            // Nothing stays of a stranger: anybody can make devices without end.
+            self.peers.remove(&device);
+            self.owed.remove(&device);
+            self.delete(device_key(kind::PEER, &device));
+            self.delete(device_key(kind::OWED, &device));
+        } else if peer.active == Some(*id) {
             self.change_peer(device, |peer| peer.active = None);
         }
     }
@@ -360,8 +369,11 @@ impl Manager {
         victim.filter(|_| all().count() > most).map(|(id, _)| *id)
     }
 
-    /// Keeps the skipped keys of all sessions together within their caps (4.5).
-    pub(super) fn cap_skipped(&mut self) {
+    /// Keeps the skipped keys of all sessions together within their caps (4.5) when a message has added some.
+    pub(super) fn cap_skipped(&mut self, changes: &Changes) {
+        if changes.added.is_empty() {
+            return;
+        }
         let counts: Vec<([u8; 16], Trust, usize)> = self
             .sessions
             .iter()
@@ -384,6 +396,9 @@ impl Manager {
     }
 
     pub(super) fn note_consumed(&mut self, id: &[u8; 16], position: &Position, container: [u8; 16], now: u64) {
+        if !self.sessions.contains_key(id) {
+            return; // there was no room for it
+        }
         let at = (*id, position.to_bytes());
         let row = super::ConsumedRow { container, at_ms: now };
         self.put(position_key(kind::CONSUMED, &at.0, &at.1), &row);

@@ -10,6 +10,7 @@ use std::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use prost::Message as _;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 use thiserror::Error;
 use zwiebel_crypto::ratchet::ContainerId;
 
@@ -163,13 +164,10 @@ pub fn encode(message: &Message) -> Vec<u8> {
 /// # Errors
 /// [`MalformedContent`]
 pub fn decode(payload: &[u8]) -> Result<Message, MalformedContent> {
-    if payload.len() > MAX_BLOB {
+    if payload.len() > MAX_BLOB || !lists_fit(payload) {
         return Err(MalformedContent);
     }
     let wire = Wire::decode(payload).map_err(|_| MalformedContent)?;
-    if wire.ack.len() > MAX_ACKS || wire.nack.len() > MAX_NACKS || wire.settled.len() > MAX_NACKS {
-        return Err(MalformedContent);
-    }
     let acks = wire.ack.iter().map(|id| array(id).map(MessageId)).collect::<Result<_, _>>()?;
     let nacks = wire.nack.iter().map(|id| array(id).map(ContainerId)).collect::<Result<_, _>>()?;
     Ok(Message {
@@ -190,6 +188,26 @@ pub fn decode(payload: &[u8]) -> Result<Message, MalformedContent> {
         settled: wire.settled.iter().map(|id| array(id).map(ContainerId)).collect::<Result<_, _>>()?,
         copied: wire.copied.as_deref().map(array).transpose()?,
     })
+}
+
+/// Whether the lists are short and hold nothing but ids, looked at before anything is allocated: an empty entry takes two bytes
+/// here and many more in memory (9.2).
+fn lists_fit(mut payload: &[u8]) -> bool {
+    let (mut acks, mut nacks, mut settled) = (MAX_ACKS, MAX_NACKS, MAX_NACKS);
+    while !payload.is_empty() {
+        let Ok((tag, wire)) = decode_key(&mut payload) else { return false };
+        let room = match tag {
+            7 => &mut acks,
+            8 => &mut nacks,
+            15 => &mut settled,
+            _ if skip_field(wire, tag, &mut payload, DecodeContext::default()).is_ok() => continue,
+            _ => return false,
+        };
+        let (Some(less), Some((&16, rest))) = (room.checked_sub(1), payload.split_first()) else { return false };
+        let Some((_, rest)) = rest.split_at_checked(16) else { return false };
+        (*room, payload) = (less, rest);
+    }
+    true
 }
 
 impl ContentKind {
@@ -302,5 +320,29 @@ impl fmt::Debug for Message {
 impl fmt::Debug for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MessageId(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many entries of a list, each with an id of so many bytes.
+    fn list(tag: u8, entries: usize, len: u8) -> Vec<u8> {
+        let entry = [vec![tag << 3 | 2, len], vec![7; usize::from(len)]].concat();
+        entry.repeat(entries)
+    }
+
+    #[test]
+    fn lists_are_measured_before_anything_is_allocated() {
+        for (tag, most) in [(7, MAX_ACKS), (8, MAX_NACKS), (15, MAX_NACKS)] {
+            assert!(lists_fit(&list(tag, most, 16)));
+            assert!(!lists_fit(&list(tag, most + 1, 16)));
+            assert!(!lists_fit(&list(tag, 1, 0)) && !lists_fit(&list(tag, 1, 15)) && !lists_fit(&list(tag, 1, 17)));
+        }
+        assert!(!lists_fit(&list(7, MAX_BLOB / 2, 0)), "two bytes each");
+        assert!(lists_fit(&list(14, 3, 40)), "other fields are the decoder's");
+        let truncated = list(7, 1, 16);
+        assert!(truncated.split_last().is_some_and(|(_, rest)| !lists_fit(rest)));
     }
 }
