@@ -130,6 +130,7 @@ pub(crate) async fn run_copy(node: &Arc<Node>, method: &str, params: &[u8], orig
         Ok(request) => request,
         Err(answer) => return answer,
     };
+    let origin = origin.bounded(&request.call);
     if let (Call::Store(call), Origin::Late { made }) = (&request.call, origin)
         && sync::was_taken_away(node, call, made).await
     {

@@ -141,6 +141,7 @@ fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::account::Account;
 
     #[tokio::test]
     async fn a_job_that_fails_takes_back_its_own_changes_alone_and_among_others() {
@@ -165,5 +166,31 @@ mod tests {
             names.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
         });
         assert_eq!(names.await.unwrap(), ["a", "c", "e"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_store_takes_no_message_and_can_still_be_emptied() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("messages.sqlite")).unwrap();
+        let few = store.run(|db| db.query_row("PRAGMA max_page_count = 300", [], |row| row.get::<_, i64>(0)));
+        assert_eq!(few.await.unwrap(), 300);
+        let account = Account { prefix: 5, key: [1; 32] };
+        let put = |n: usize| {
+            let (hash, data) = (n.to_string(), vec![7; 3_000]);
+            let message = messages::Message { hash, namespace: 0, timestamp: 1, expiry: i64::MAX, stored: 1, data };
+            store.run(move |db| messages::insert(db, &account, &message))
+        };
+        let mut stored = 0;
+        while put(stored).await.is_ok() {
+            stored += 1;
+        }
+        assert!((200..290).contains(&stored), "{stored}");
+        let (method, params) = ("delete".to_owned(), "x".repeat(4_000));
+        let removal = removals::Removal { account, method, params, made: 2 };
+        assert!(store.run(move |db| removals::note(db, &[1; 32], &removal, i64::MAX)).await.unwrap());
+        let all = messages::Scope::All;
+        let gone = store.run(move |db| messages::delete_until(db, &account, all, i64::MAX)).await.unwrap();
+        assert_eq!(gone.len(), stored);
+        assert!(put(0).await.is_ok(), "there is room again");
     }
 }

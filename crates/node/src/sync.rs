@@ -21,6 +21,7 @@ use rand::RngExt;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+pub(crate) use self::memory::not_moved_since;
 pub(crate) use self::memory::remember;
 pub(crate) use self::memory::still_revoked;
 pub(crate) use self::memory::was_taken_away;

@@ -86,6 +86,26 @@ pub struct ExpireCall {
     pub credentials: Credentials,
 }
 
+impl ExpireCall {
+    /// How it moves expiries: a subaccount that may not delete extends, whatever it asks for; none if it asks to shorten.
+    #[must_use]
+    pub fn moves(&self) -> Option<Move> {
+        let may_shorten = self.credentials.subaccount.as_ref().is_none_or(Subaccount::may_delete);
+        match self.how {
+            Move::Shorten if !may_shorten => None,
+            Move::Set if !may_shorten => Some(Move::Extend),
+            how => Some(how),
+        }
+    }
+
+    /// What it wants the expiry of this message to be; none if it does not name it.
+    #[must_use]
+    pub fn expiry_of(&self, hash: &str) -> Option<i64> {
+        let at = self.hashes.iter().position(|named| named == hash)?;
+        self.expiries.get(at).or_else(|| self.expiries.first()).copied()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct ExpiriesCall {
     pub account: Account,

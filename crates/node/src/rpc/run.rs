@@ -48,6 +48,30 @@ impl Origin {
         }
     }
 
+    /// How long ago something may have been that is now when a client says it.
+    pub(super) const fn may_be_late(self, tolerance: i64) -> i64 {
+        match self {
+            Self::Client | Self::Peer { .. } => tolerance,
+            Self::Late { .. } => limits::TTL_MAX.saturating_add(tolerance),
+        }
+    }
+
+    /// The same for this call, which cannot have been made long after the time that it names. A member says when it was, and
+    /// says so of calls that anybody may say again.
+    pub(crate) fn bounded(self, call: &Call) -> Self {
+        let named = match call {
+            Call::Expire(call) => call.expiries.iter().copied().min(),
+            Call::ExpireAll(call) => Some(call.time),
+            _ => None,
+        };
+        // Clocks of clients and of two nodes may differ.
+        let latest = named.map_or(i64::MAX, |named| named.saturating_add(2 * limits::FORWARD_TOLERANCE));
+        match self {
+            Self::Late { made } => Self::Late { made: made.min(latest) },
+            other => other,
+        }
+    }
+
     /// Whether a signature's time is near enough.
     pub(super) fn accepts(self, time: i64, now: i64, forwarded: i64) -> bool {
         let off = time.saturating_sub(now);

@@ -75,7 +75,7 @@ pub(super) fn signature(node: &Node, text: impl AsRef<[u8]>) -> String {
 }
 
 /// `store`.
-pub async fn store(node: &Arc<Node>, mut call: StoreCall, mut copy: Copy, origin: Origin) -> Answer {
+pub async fn store(node: &Arc<Node>, call: StoreCall, mut copy: Copy, origin: Origin) -> Answer {
     if let Some(answer) = elsewhere(node, &call.account) {
         return answer;
     }
@@ -84,26 +84,34 @@ pub async fn store(node: &Arc<Node>, mut call: StoreCall, mut copy: Copy, origin
     }
     let hash = message_hash(&call.account.to_bytes(), Namespace(call.namespace), &call.data).as_str().to_owned();
     let outbox = Namespace(call.namespace).class() == NamespaceClass::PublicOutbox;
-    if outbox && origin == Origin::Client {
-        outdate(node, &mut call, &hash).await;
-        copy.params.insert("timestamp".to_owned(), call.timestamp.into());
-        copy.params.insert("sig_timestamp".to_owned(), call.sig_timestamp.into());
-    }
     copy.params.remove("ttl");
     copy.params.insert("expiry".to_owned(), call.expiry.into());
-    let StoreCall { account, namespace, data, timestamp, expiry, .. } = call;
-    let stored = origin.made(node.clock.now());
+    let StoreCall { account, namespace, data, timestamp, expiry, sig_timestamp, .. } = call;
+    let now = node.clock.now();
+    let (stored, latest) = (origin.made(now), now.saturating_add(limits::STORE_TOLERANCE));
     let message = Message { hash: hash.clone(), namespace, timestamp, expiry, stored, data };
     // Here first: members take what one of them has taken, so that they stay equal.
     let job = node.store.run(move |db| match (outbox, origin) {
-        (true, _) => messages::replace(db, &account, &message),
-        (false, Origin::Client) => messages::insert_if_room(db, &account, &message, limits::ACCOUNT),
-        (false, _) => messages::insert(db, &account, &message),
+        (true, Origin::Client) => messages::supersede(db, &account, message, latest),
+        (true, _) => Ok((messages::replace(db, &account, &message)?, timestamp)),
+        (false, Origin::Client) => Ok((messages::insert_if_room(db, &account, &message, limits::ACCOUNT)?, timestamp)),
+        (false, _) => Ok((messages::insert(db, &account, &message)?, timestamp)),
     });
-    let inserted = job.await;
-    if matches!(inserted, Ok(Inserted::NoRoom)) {
-        return Answer::error(400, "invalid request: the account keeps as much as it may");
-    }
+    let inserted = match job.await {
+        Ok((Inserted::NoRoom, _)) => {
+            return Answer::error(400, "invalid request: the account keeps as much as it may");
+        }
+        Ok((Inserted::Superseded, _)) => return Answer::error(409, "superseded by a newer value"),
+        Ok((inserted, after)) => {
+            if after != timestamp {
+                // The signature keeps the time that was signed.
+                copy.params.insert("timestamp".to_owned(), after.into());
+                copy.params.insert("sig_timestamp".to_owned(), sig_timestamp.unwrap_or(timestamp).into());
+            }
+            Ok(inserted)
+        }
+        Err(error) => Err(error),
+    };
     let confirmation = signature(node, &hash);
     let local = async {
         let inserted = inserted?;
@@ -123,19 +131,6 @@ pub async fn store(node: &Arc<Node>, mut call: StoreCall, mut copy: Copy, origin
         body.insert("hash".to_owned(), hash.into());
     }
     answer
-}
-
-/// What a client stores in a public outbox takes the place of what is there, though its clock may be behind that of the device
-/// which stored that. So it gets a time after it, which all members go by; the signature keeps the time that was signed.
-async fn outdate(node: &Node, call: &mut StoreCall, hash: &str) {
-    let (account, namespace) = (call.account, call.namespace);
-    call.sig_timestamp = call.sig_timestamp.or(Some(call.timestamp));
-    let present = node.store.run(move |db| messages::outbox(db, &account, namespace)).await;
-    if let Ok(Some((timestamp, present))) = present
-        && present != hash
-    {
-        call.timestamp = call.timestamp.max(timestamp.saturating_add(1));
-    }
 }
 
 async fn refuse_store(node: &Node, call: &StoreCall, origin: Origin) -> Option<Answer> {
@@ -252,12 +247,8 @@ pub async fn expire_all(node: &Arc<Node>, call: ScopeCall, copy: Copy, origin: O
         return answer;
     }
     let now = node.clock.now();
-    let tolerance = match origin {
-        Origin::Client => limits::SIGNATURE_TOLERANCE,
-        Origin::Peer { .. } => limits::FORWARD_TOLERANCE,
-        Origin::Late { .. } => i64::MAX,
-    };
-    if call.time < now.saturating_sub(tolerance) {
+    let tolerance = if origin == Origin::Client { limits::SIGNATURE_TOLERANCE } else { limits::FORWARD_TOLERANCE };
+    if call.time < now.saturating_sub(origin.may_be_late(tolerance)) {
         return Answer::error(406, "expire_all timestamp should be >= current time");
     }
     let ScopeCall { account, scope, time, credentials } = call;
@@ -296,8 +287,8 @@ pub async fn expire(node: &Arc<Node>, call: ExpireCall, copy: Copy, origin: Orig
         return answer;
     }
     let now = node.clock.now();
-    let late = matches!(origin, Origin::Late { .. });
-    if !late && call.expiries.iter().any(|expiry| *expiry < now - limits::SIGNATURE_TOLERANCE) {
+    let oldest = now.saturating_sub(origin.may_be_late(limits::SIGNATURE_TOLERANCE));
+    if call.expiries.iter().any(|expiry| *expiry < oldest) {
         return Answer::error(401, "expire: timestamp should be >= current time");
     }
     let requested = call.hashes.concat();
@@ -311,20 +302,17 @@ pub async fn expire(node: &Arc<Node>, call: ExpireCall, copy: Copy, origin: Orig
     if !auth::is_signed(node, &call.account, &call.credentials, Needs::Write, text.as_bytes()).await {
         return Answer::error(401, "expire: signature verification failed");
     }
-    let ExpireCall { account, hashes, expiries, mut how, credentials } = call;
-    if credentials.subaccount.is_some_and(|subaccount| !subaccount.may_delete()) {
-        match how {
-            Move::Shorten => return Answer::error(400, "expire: this subaccount may not shorten"),
-            Move::Set => how = Move::Extend,
-            Move::Extend => {}
-        }
-    }
+    let Some(how) = call.moves() else { return Answer::error(400, "expire: this subaccount may not shorten") };
+    let ExpireCall { account, hashes, expiries, .. } = call;
     let cap = now.saturating_add(limits::TTL_MAX);
     let single = expiries.first().filter(|_| expiries.len() == 1).map(|expiry| (*expiry).min(cap));
-    let wanted: Vec<(String, i64)> = match single {
+    let mut wanted: Vec<(String, i64)> = match single {
         Some(expiry) => hashes.into_iter().map(|hash| (hash, expiry)).collect(),
         None => hashes.into_iter().zip(expiries.iter().map(|expiry| (*expiry).min(cap))).collect(),
     };
+    if let Origin::Late { made } = origin {
+        wanted = sync::not_moved_since(node, account, wanted, made).await;
+    }
     let until = origin.reaches();
     let job = node.store.run(move |db| messages::expire(db, &account, &wanted, how, (now, until)));
     let local = async { Ok(expired(node, &account, &requested, single, how, job.await?)) };

@@ -7,6 +7,7 @@ use rusqlite::OptionalExtension;
 use rusqlite::Row;
 use rusqlite::params;
 
+use super::schema;
 use crate::account::Account;
 use crate::limits;
 
@@ -29,7 +30,7 @@ pub enum Inserted {
     New,
     /// It was there; this is its expiry now (the later of both).
     Already { expiry: i64 },
-    /// A newer message of the public outbox is there, so this one changes nothing.
+    /// A newer value is in the public outbox: this one is not stored.
     Superseded,
     /// The account keeps as much as it may.
     NoRoom,
@@ -58,7 +59,10 @@ pub enum Move {
 /// Hashes with the namespace each was in, sorted by hash.
 pub type Hashes = BTreeMap<String, i16>;
 
-/// Inserts by hash; the same message again only moves its times up.
+/// Percent of the database that messages may fill: the rest is for what takes messages away.
+const FILLED: i64 = 95;
+
+/// Inserts by hash; the same message again only moves its times up. Fails as on a full disk if there is no room.
 pub fn insert(db: &Connection, account: &Account, message: &Message) -> rusqlite::Result<Inserted> {
     let known: Option<(i64, i64)> = db
         .prepare_cached("SELECT expiry, stored FROM messages WHERE hash = ?1")?
@@ -72,6 +76,10 @@ pub fn insert(db: &Connection, account: &Account, message: &Message) -> rusqlite
             .execute(params![message.hash, message.expiry, message.stored])?;
         }
         return Ok(Inserted::Already { expiry: expiry.max(message.expiry) });
+    }
+    if schema::is_filled(db, FILLED)? {
+        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        return Err(rusqlite::Error::SqliteFailure(full, Some("there is no room for messages".to_owned())));
     }
     add_owner(db, account)?;
     db.prepare_cached(
@@ -131,6 +139,29 @@ pub fn replace(db: &Connection, account: &Account, message: &Message) -> rusqlit
     {
         return Ok(Inserted::Superseded);
     }
+    put_alone(db, account, message)
+}
+
+/// What a client stores in a public outbox now takes the place of what is there, though its clock may be behind that of the
+/// device which stored that. So it gets a time after it, which is returned and which all members go by. A time after `latest`
+/// is nobody's, and is not gone by.
+pub fn supersede(
+    db: &Connection,
+    account: &Account,
+    message: Message,
+    latest: i64,
+) -> rusqlite::Result<(Inserted, i64)> {
+    let mut timestamp = message.timestamp;
+    if let Some((present, hash)) = outbox(db, account, message.namespace)?
+        && hash != message.hash
+        && present < latest
+    {
+        timestamp = timestamp.max(present.saturating_add(1));
+    }
+    Ok((put_alone(db, account, &Message { timestamp, ..message })?, timestamp))
+}
+
+fn put_alone(db: &Connection, account: &Account, message: &Message) -> rusqlite::Result<Inserted> {
     let inserted = insert(db, account, message)?;
     db.prepare_cached("UPDATE messages SET timestamp = ?2 WHERE hash = ?1 AND timestamp < ?2")?
         .execute(params![message.hash, message.timestamp])?;

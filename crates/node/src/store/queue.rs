@@ -3,6 +3,8 @@
 use rusqlite::Connection;
 use rusqlite::params;
 
+use super::schema;
+
 /// One copy that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forward {
@@ -14,7 +16,11 @@ pub struct Forward {
     pub made: i64,
 }
 
-/// Adds a copy for a peer; drops the oldest if the queue is too long.
+/// Percent of the database from which on the queue gives way, so many copies at a time: members pull what they lack.
+const FILLED: i64 = 80;
+const GIVES_WAY: i64 = 1_000;
+
+/// Adds a copy for a peer; drops the oldest if the queue is too long or the database fills.
 pub fn push(
     db: &Connection,
     peer: &[u8; 32],
@@ -23,6 +29,10 @@ pub fn push(
     expiry: i64,
     limit: i64,
 ) -> rusqlite::Result<()> {
+    if schema::is_filled(db, FILLED)? {
+        db.prepare_cached("DELETE FROM forwards WHERE id IN (SELECT id FROM forwards ORDER BY id LIMIT ?1)")?
+            .execute([GIVES_WAY])?;
+    }
     db.prepare_cached("INSERT INTO forwards (peer, method, params, made, expiry) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![peer, forward.0, forward.1, made, expiry])?;
     db.prepare_cached("DELETE FROM forwards WHERE id <= ?1 - ?2")?.execute(params![db.last_insert_rowid(), limit])?;

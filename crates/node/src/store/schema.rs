@@ -97,6 +97,13 @@ ALTER TABLE messages ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = 5;
 ";
 
+/// Whether so many percent of the room there is for pages are taken.
+pub(super) fn is_filled(db: &Connection, percent: i64) -> rusqlite::Result<bool> {
+    let pragma = |name: &str| -> rusqlite::Result<i64> { db.prepare_cached(name)?.query_row([], |row| row.get(0)) };
+    let taken = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
+    Ok(taken.saturating_mul(100) >= pragma("PRAGMA max_page_count")?.saturating_mul(percent))
+}
+
 /// Sets the pragmas and makes the tables if they are missing. At most 2,621,440 pages of 4 KiB, which is 10 GiB: when
 /// full, a store fails and says so. The log is copied into the database after 4,000 pages: seldom, because that waits for the disk.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {

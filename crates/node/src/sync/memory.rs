@@ -31,22 +31,31 @@ const KEPT: [&str; 7] =
 /// takes away was stored, even if the clocks of the nodes where these things happened say otherwise.
 pub(crate) async fn remember(node: &Node, copy: &Copy, origin: Origin) -> Result<i64, StoreError> {
     let made = origin.made(node.clock.now());
-    let extends = copy.params.get("extend").and_then(Value::as_bool) == Some(true);
     let account = ["pubkey", "pubKey"].iter().find_map(|name| copy.params.get(*name)?.as_str());
-    let Some(account) = account.and_then(Account::parse).filter(|_| KEPT.contains(&copy.method) && !extends) else {
+    let Some(account) = account.and_then(Account::parse).filter(|_| KEPT.contains(&copy.method)) else {
         return Ok(made);
     };
     let params = Value::Object(copy.params.clone()).to_string();
     let digest = digest(copy.method, &params);
     let mut removal = Removal { account, method: copy.method.to_owned(), params, made };
     let hashes = copy.params.get("messages").cloned().unwrap_or_default();
+    let extension = Verdict::read(&removal).filter(Verdict::extends);
     let job = node.store.run(move |db| {
+        if let Some(extension) = extension {
+            // One that gives nothing back of what another call took need not be kept.
+            let kept = removals::of(db, &account)?;
+            let kept = kept.iter().filter(|kept| kept.method.starts_with("expire")).filter_map(Verdict::read);
+            let Some(last) = kept.filter_map(|kept| kept.is_lifted_by(&extension)).max() else { return Ok(made) };
+            if !matches!(origin, Origin::Late { .. }) {
+                removal.made = removal.made.max(last.saturating_add(1));
+            }
+        }
         if !matches!(origin, Origin::Late { .. }) {
             let hashes: Vec<&str> = match &hashes {
                 Value::Array(hashes) => hashes.iter().filter_map(Value::as_str).collect(),
                 hash => hash.as_str().into_iter().collect(),
             };
-            removal.made = made.max(messages::last_stored(db, &account, &hashes)?.unwrap_or_default());
+            removal.made = removal.made.max(messages::last_stored(db, &account, &hashes)?.unwrap_or_default());
         }
         removals::note(db, &digest, &removal, removal.made.saturating_add(limits::TTL_MAX))?;
         Ok(removal.made)
@@ -65,6 +74,19 @@ pub(crate) async fn still_revoked(node: &Node, call: &TokensCall) -> Option<Vec<
         .collect();
     let given_back = |token: &&Token| later.iter().any(|unrevocation| unrevocation.tokens.contains(*token));
     Some(call.tokens.iter().filter(|token| !given_back(token)).copied().collect())
+}
+
+/// Those of these messages whose expiry no kept call has moved after this time: a late call does not undo a later one.
+pub(crate) async fn not_moved_since(
+    node: &Node,
+    account: Account,
+    mut wanted: Vec<(String, i64)>,
+    made: i64,
+) -> Vec<(String, i64)> {
+    let verdicts = verdicts(node, std::iter::once(account)).await.unwrap_or_default();
+    let later: Vec<&Verdict> = verdicts.values().flatten().filter(|verdict| verdict.is_after(made)).collect();
+    wanted.retain(|(hash, _)| !later.iter().any(|verdict| verdict.moves(hash)));
+    wanted
 }
 
 /// The name of a removal.

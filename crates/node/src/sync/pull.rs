@@ -136,6 +136,7 @@ async fn apply(node: &Arc<Node>, removal: TravellingRemoval) -> Option<()> {
     if node.store.run(move |db| removals::knows(db, &digest)).await.ok()? {
         return Some(());
     }
+    let made = made.min(node.clock.now().saturating_add(limits::PEER_TOLERANCE));
     // A refusal is final: it is not for us, or not signed.
     drop(replication::run_copy(node, &method, params.as_bytes(), Origin::Late { made }).await);
     Some(())
@@ -215,11 +216,13 @@ async fn take(node: &Arc<Node>, fetched: Vec<(Account, Message)>) -> Option<usiz
     Some(count)
 }
 
-/// Whether a message is what its hash says, and lives.
+/// Whether a message is what its hash says, and lives, and is not to stand in a public outbox for ever because of its time.
 fn is_right(account: &Account, message: &Message, now: i64) -> bool {
+    let in_outbox = Namespace(message.namespace).class() == NamespaceClass::PublicOutbox;
     let hash = message_hash(&account.to_bytes(), Namespace(message.namespace), &message.data);
     message.data.len() <= limits::MESSAGE
         && message.hash == hash.as_str()
         && message.expiry > now
         && message.expiry <= now.saturating_add(limits::TTL_MAX)
+        && (!in_outbox || message.timestamp <= now.saturating_add(limits::STORE_TOLERANCE))
 }

@@ -12,6 +12,7 @@ use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::storage_rpc::delete;
 use zwiebel_proto::storage_rpc::message_hash;
 use zwiebel_proto::storage_rpc::store;
+use zwiebel_proto::storage_rpc::store_signed;
 
 use crate::support::Net;
 use crate::support::account;
@@ -100,6 +101,44 @@ async fn a_message_stored_again_after_its_deletion_reaches_members_that_were_awa
     net.network.stop_node(away).await.unwrap();
     net.network.start_node(away).await.unwrap();
     until_all_hold(&net, &members, &account, &[]).await;
+    net.network.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_member_can_put_something_into_a_public_outbox_for_ever() {
+    let mut net = Net::start().await;
+    let account = account(9);
+    let (members, _) = net.swarm_of(&account);
+    let (liar, late) = (members[0], members[1]);
+    net.network.stop_node(late).await.unwrap();
+    let (who, now) = (owner(&account), i64::try_from(net.now()).unwrap());
+    let of_liar = |namespace: i16, timestamp: i64| {
+        let data = b"not the owner's".to_vec();
+        let hash = message_hash(&who.to_bytes(), Namespace(namespace), &data).as_str().to_owned();
+        Message { hash, namespace, timestamp, expiry: now + 86_400_000, stored: now, data }
+    };
+    // The second one shows that what the liar has was pulled.
+    let (forged, marker) = (of_liar(-1, i64::MAX - 1), of_liar(0, now));
+    let shown = marker.hash.clone();
+    let node = net.network.node(liar).unwrap();
+    let put = node.store.run(move |db| {
+        messages::replace(db, &who, &forged)?;
+        messages::insert(db, &who, &marker)
+    });
+    put.await.unwrap();
+    net.network.start_node(late).await.unwrap();
+    net.until_hashes(late, &account, 0, &[shown]).await;
+    let who = owner(&account);
+    let there = net.network.node(late).unwrap().store.run(move |db| messages::outbox(db, &who, -1));
+    assert_eq!(there.await.unwrap(), None);
+    // The owner's next value stands, at the liar's as well.
+    let request = store_signed(&account, b"the owner's", DAY, net.now(), Namespace(-1));
+    for member in [liar, late] {
+        let (status, body) = net.direct(member, &request).await;
+        assert_eq!(status, 200, "{body}");
+        let hash = body["hash"].as_str().unwrap().to_owned();
+        net.until_hashes(member, &account, -1, &[hash]).await;
+    }
     net.network.shut_down().await;
 }
 

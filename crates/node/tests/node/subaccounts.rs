@@ -18,7 +18,10 @@ use zwiebel_node::store::messages::Message;
 use zwiebel_node::store::revoked;
 use zwiebel_node::tls;
 use zwiebel_proto::storage_rpc as rpc;
+use zwiebel_proto::storage_rpc::ExpiryMode;
+use zwiebel_proto::storage_rpc::MessageHash;
 use zwiebel_proto::storage_rpc::Namespace;
+use zwiebel_proto::storage_rpc::Scope;
 
 use crate::support::Net;
 use crate::support::account;
@@ -178,6 +181,40 @@ async fn a_late_revocation_does_not_undo_a_newer_unrevocation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn late_calls_undo_no_later_ones_and_mean_nothing_that_came_long_after_them() {
+    let net = Net::start().await;
+    let alice = account(4);
+    let (members, _) = net.swarm_of(&alice);
+    let (from, at, now) = (members[0], members[1], net.now());
+    let store = rpc::store(&alice.id(), b"kept", DAY, now, Namespace(0));
+    assert_eq!(copy(&net, from, at, &store, None).await, 200);
+    let hash = net.hashes(at, &alice, 0).await.remove(0);
+    let named = [MessageHash::parse(&hash).unwrap()];
+    let expire = |expiry, mode| rpc::expire(&alice, &named, expiry, mode);
+    let expire_all = |expiry| rpc::expire_all(&alice, Scope::One(Namespace(0)), expiry);
+    let expiry = async || {
+        let (node, hash) = (net.network.node(at).unwrap(), hash.clone());
+        let sql = "SELECT expiry FROM messages WHERE hash = ?1";
+        node.store.run(move |db| db.query_row(sql, [hash], |row| row.get::<_, i64>(0))).await.unwrap().cast_unsigned()
+    };
+    let hour = 3_600_000;
+    assert_eq!(copy(&net, from, at, &expire(now + hour, ExpiryMode::Set), None).await, 200);
+    assert_eq!(expiry().await, now + hour);
+    assert_eq!(copy(&net, from, at, &expire(now + 5 * hour, ExpiryMode::Extend), None).await, 200);
+    assert_eq!(expiry().await, now + 5 * hour);
+    let late = expire(now + 2 * hour, ExpiryMode::Set);
+    assert_eq!(copy(&net, from, at, &late, Some(now - 1_000)).await, 200);
+    assert_eq!(expiry().await, now + 5 * hour, "the extension came after it");
+    // Whoever says a call of long ago again says in vain that it was made just now.
+    let again = expire_all(now - 2 * hour);
+    assert_eq!(copy(&net, from, at, &again, Some(now)).await, 200);
+    assert_eq!(expiry().await, now + 5 * hour);
+    let older = expire_all(now - 31 * DAY);
+    assert_eq!(copy(&net, from, at, &older, Some(now)).await, 406);
+    net.network.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn members_that_got_outbox_values_in_another_order_agree() {
     let net = Net::start().await;
     let alice = account(7);
@@ -185,9 +222,14 @@ async fn members_that_got_outbox_values_in_another_order_agree() {
     let now = net.now();
     let older = rpc::store_signed(&alice, b"older", DAY, now, Namespace(-1));
     let newer = rpc::store_signed(&alice, b"newer", DAY, now + 1, Namespace(-1));
-    for (member, order) in [(members[1], [&older, &newer]), (members[2], [&newer, &older])] {
-        for request in order {
-            assert_eq!(copy(&net, members[0], member, request, None).await, 200);
+    for (member, order) in [(members[1], [(&older, 200), (&newer, 200)]), (members[2], [(&newer, 200), (&older, 409)])]
+    {
+        for (request, status) in order {
+            assert_eq!(
+                copy(&net, members[0], member, request, None).await,
+                status,
+                "what is not stored is not confirmed"
+            );
         }
     }
     let one = net.hashes(members[1], &alice, -1).await;
