@@ -121,7 +121,6 @@ pub struct GatewayConfig {
     pub direct: bool,
     /// Whether nodes with private addresses and low ports are forwarded to.
     pub allow_private: bool,
-    pub metrics: Option<SocketAddr>,
     pub refresh_seconds: Option<u64>,
 }
 

@@ -142,6 +142,9 @@ impl Node {
     }
 }
 
+/// How long what is left of requests may take to end.
+const END: Duration = Duration::from_secs(3);
+
 /// A node that serves. Dropping it closes its listener and connections.
 #[derive(Debug)]
 pub struct Running {
@@ -160,10 +163,15 @@ impl Running {
         self.stop().await;
     }
 
-    /// Closes the listener, all connections and, once nobody uses it, the store.
+    /// Closes the listener, all connections and the store. What is left of requests is waited for, so that the database can be
+    /// opened again; a while only, for it may be somebody else who holds the node.
     pub async fn stop(mut self) {
         self.server.shutdown().await;
         self.tasks.shutdown().await;
+        let over = tokio::time::Instant::now() + END;
+        while Arc::strong_count(&self.node) > 1 && tokio::time::Instant::now() < over {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 }
 

@@ -125,8 +125,9 @@ pub async fn run_node(
     say(&format!("address {ip}:{port}"));
     say("ready");
     stop.await;
-    running.drain().await;
+    // Before the node, which they hold.
     tasks.shutdown().await;
+    running.drain().await;
     Ok(())
 }
 
