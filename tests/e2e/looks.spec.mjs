@@ -72,6 +72,8 @@ for (const [size, viewport] of Object.entries(SIZES)) {
     await (await carol.open(ann.id)).send('Do you remember me?');
     await ann.go('#/');
     await ann.requestsBanner().waitFor();
+    await eventually('the row of the conversation that was left has the focus', () =>
+      ann.row(bob.id).getByRole('link').evaluate((link) => link === document.activeElement));
     await look('home');
     await ann.requestsBanner().click();
     await ann.row(carol.id).waitFor();
@@ -127,9 +129,17 @@ scene(it, test, 'the keyboard alone is enough, and shows where it is', async ({ 
   const chat = ann.conversation();
   await chat.composer.waitFor();
   await eventually('the composer has the focus', () => chat.composer.evaluate((field) => field === document.activeElement));
+  await ann.page.keyboard.type('a first one');
+  await press('Enter');
+  await chat.message('a first one').waitFor();
   await ann.page.keyboard.type('typed only');
+  // Enter that ends what a writing aid composed, as Safari tells of it.
+  await chat.composer.evaluate((field) =>
+    field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true })));
+  assert.equal(await chat.composer.inputValue(), 'typed only');
   await press('Enter');
   await chat.message('typed only').waitFor();
+  assert.equal(await chat.messages.locator('button[tabindex="0"]').count(), 1, 'the messages are one stop of the Tab key');
   await press('ArrowUp');
   await press('Enter');
   await ann.page.getByRole('menu').waitFor();
