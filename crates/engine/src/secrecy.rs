@@ -6,7 +6,7 @@
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::content::{self, Content, DataMessage, Payload};
-use zwiebel_proto::envelope::Opened;
+use zwiebel_proto::envelope::{self, Opened};
 use zwiebel_proto::sorted::sort_by_key;
 use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::zr1::content::ManifestHint;
@@ -133,9 +133,11 @@ impl Engine {
             Event::Stored { id, .. } => self.advance_state(&id, SendState::Sent),
             Event::Delivered { id, .. } => self.advance_state(&id, SendState::Delivered),
             Event::Undelivered { id, .. } => self.advance_state(&id, FAILED_NOT_REACHED),
-            Event::Unreadable { from: who, .. }
-            | Event::Replaced { from: who, .. }
-            | Event::Protection { with: who, .. } => self.emit_known(who),
+            Event::Unreadable { from: who, .. } | Event::Replaced { from: who, .. } => self.emit_known(who),
+            Event::Protection { with, .. } => {
+                self.take_back(cx, with, None);
+                self.emit_known(with);
+            }
             Event::Notice { about, .. } if self.model.own_id() != Some(about) => self.emit_known(about),
             Event::Notice { about, .. } => {
                 self.emit_devices();
@@ -282,7 +284,7 @@ impl Engine {
         }
         let goes = self.with_zr1(cx, |manager, m| match manager.tier(to, m.now_ms) {
             Tier::Zr1 | Tier::Ask => true,
-            Tier::V1 => manager.is_on() && !manager.knows(&to, m.now_ms) && !typing,
+            Tier::V1 => !manager.knows(&to, m.now_ms) && !typing,
         });
         goes.unwrap_or(false)
     }
@@ -301,6 +303,37 @@ impl Engine {
         });
         self.settle_secrecy(cx, "");
         Ok(())
+    }
+
+    /// What was sealed without forward secrecy, and has not left, before its recipient turned out to have it, goes through the
+    /// manager instead (3.5): our own copy of it says what it was. `failed`: one that was given up, which the person sends again.
+    /// What they send openly stays as it is.
+    pub(crate) fn take_back(&mut self, cx: &mut Cx<'_>, to: AccountId, failed: Option<u64>) {
+        let open = |what: &Outgoing| match what {
+            Outgoing::Message(id) => self.model.message(id).is_some_and(|(_, row)| row.mark == Mark::Open),
+            _ => false,
+        };
+        let theirs = self.model.outbox.iter().filter(|(_, row)| row.to == to && !open(&row.what));
+        let rows: Vec<(u64, OutboxRow)> = theirs
+            .filter(|(number, row)| failed.map_or(!row.failed, |one| one == **number))
+            .map(|(number, row)| (*number, row.clone()))
+            .collect();
+        if rows.is_empty() || self.with_zr1(cx, |manager, m| manager.tier(to, m.now_ms) == Tier::V1) != Some(false) {
+            return;
+        }
+        for (number, row) in rows {
+            let copy = row.sync.as_ref().zip(self.model.account.as_ref());
+            let copy = copy.and_then(|(sync, account)| envelope::open_message(account, &sync.data).ok());
+            let Some(Opened { mut content, .. }) = copy else { continue };
+            if let Payload::Data(data) = &mut content.body {
+                data.sync_target = None;
+                data.profile = Some(self.own_profile());
+            }
+            self.forget_outbox(number);
+            if self.queue_secret(cx, &Draft { to, what: row.what, content, sync: None }).is_err() {
+                tracing::warn!("a message could not be sealed");
+            }
+        }
     }
 
     /// The recipient has no ZR1: the message goes out as it always did.

@@ -192,6 +192,11 @@ impl Engine {
             return self.retry_secret(cx, message);
         };
         if row.failed {
+            self.take_back(cx, row.to, Some(number));
+            if !self.model.outbox.contains_key(&number) {
+                self.set_state(message, SendState::Sending);
+                return Ok(());
+            }
             let row = OutboxRow { failed: false, created_ms: self.network_now(cx), ..row };
             self.model.put_outbox(&mut self.out, number, row);
             self.set_state(message, SendState::Sending);

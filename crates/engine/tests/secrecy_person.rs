@@ -10,6 +10,7 @@ use zwiebel_engine::view::{DeviceStatus, Mark, Notice, Protection, SendState};
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::zr1::mailbox;
+use zwiebel_testkit::node::Behaviour;
 use zwiebel_testkit::world::World;
 use zwiebel_testkit::{HOUR_MS, MINUTE_MS};
 
@@ -231,4 +232,93 @@ fn what_somebody_does_to_the_list_of_devices_elsewhere_is_told() {
     world.command(alice, Command::DismissNotices { with: alice_id });
     world.run_for(100);
     assert!(none(&world));
+}
+
+/// Alice's words on a new device, when no node shows her list: forward secrecy is off there.
+fn restored_without_a_list(seed: u64) -> (World, usize, usize, AccountId) {
+    let mut world = secret_world(seed);
+    let (alice, bob, _, bob_id) = befriend(&mut world);
+    world.now += HOUR_MS; // what is known of contacts is written
+    world.run_for(2 * MINUTE_MS);
+    world.net.hidden_outboxes = true;
+    let new = second_device(&mut world, alice);
+    world.clients[alice].engine = None;
+    world.clients[alice].offline = true;
+    world.command(new, Command::OpenConversation { with: bob_id });
+    world.run_for(3_000);
+    assert_eq!(world.clients[new].shown.devices.status, DeviceStatus::Off);
+    let before = held(&world, &bob_id, Namespace::MESSAGES);
+    send(&mut world, new, bob_id, "not unasked");
+    world.run_for(MINUTE_MS);
+    assert_eq!(held(&world, &bob_id, Namespace::MESSAGES), before, "Bob has forward secrecy");
+    assert_eq!(protection(&world, new, &bob_id), Protection::Asking);
+    (world, bob, new, bob_id)
+}
+
+#[test]
+fn a_restored_device_without_it_asks_before_it_writes_to_those_who_have_it() {
+    let (mut world, bob, new, bob_id) = restored_without_a_list(330);
+    world.command(new, Command::Decide { who: bob_id, give_up: true });
+    assert!(world.run_until(MINUTE_MS, |w| shows(w, bob, "not unasked")).is_some());
+    assert_eq!(protection(&world, new, &bob_id), Protection::GivenUp, "and it shows");
+    world.restart(new);
+    world.run_for(5_000);
+    world.command(new, Command::OpenConversation { with: bob_id });
+    send_and_arrive(&mut world, new, bob, bob_id, "nor is one asked again");
+    assert_eq!(protection(&world, new, &bob_id), Protection::GivenUp);
+}
+
+#[test]
+fn a_restored_device_that_turns_it_on_sends_what_waited_forward_secretly() {
+    let (mut world, bob, new, bob_id) = restored_without_a_list(331);
+    let before = held(&world, &bob_id, Namespace::MESSAGES);
+    world.net.hidden_outboxes = false;
+    world.command(new, Command::ConfirmOnlyApp);
+    assert!(world.run_until(MINUTE_MS, |w| shows(w, bob, "not unasked")).is_some());
+    assert_eq!(held(&world, &bob_id, Namespace::MESSAGES), before);
+}
+
+#[test]
+fn what_has_not_left_when_the_contact_turns_out_to_have_it_goes_forward_secretly() {
+    for (seed, failed) in [(332, false), (333, true)] {
+        let mut world = secret_world(seed);
+        world.net.hidden_outboxes = true;
+        let (alice, _) = world.add_account("Alice");
+        let (bob, bob_id) = world.add_account("Bob");
+        world.run_for(3_000);
+        let alice_id = world.id(alice);
+        world.command(alice, Command::OpenConversation { with: bob_id });
+        world.command(bob, Command::OpenConversation { with: alice_id });
+        send_and_arrive(&mut world, alice, bob, bob_id, "hello");
+        let before = held(&world, &bob_id, Namespace::MESSAGES);
+        let members = world.net.swarm_of(&bob_id.to_bytes());
+        for member in &members {
+            world.net.nodes[*member].behaviour = Behaviour::Silent;
+        }
+        send(&mut world, alice, bob_id, "later");
+        world.run_for(MINUTE_MS);
+        let last = |w: &World| w.clients[alice].shown.timeline.last().cloned().unwrap();
+        if failed {
+            world.now += 15 * 24 * HOUR_MS;
+            world.run_for(MINUTE_MS);
+            assert!(matches!(last(&world).state, Some(SendState::Failed(_))), "{:?}", last(&world));
+        }
+        let hint = world.clients[bob].shown.devices.link_hint.clone();
+        world.command(alice, Command::FollowLink { who: bob_id, hint });
+        for member in &members {
+            world.net.nodes[*member].behaviour = Behaviour::Honest;
+        }
+        world.net.hidden_outboxes = false;
+        if failed {
+            world.run_for(MINUTE_MS);
+            assert!(!shows(&world, bob, "later"));
+            world.command(alice, Command::Retry { message: last(&world).id });
+        }
+        let arrived = world.run_until(5 * MINUTE_MS, |w| shows(w, bob, "later"));
+        assert!(arrived.is_some(), "failed before: {failed}");
+        let clear = held(&world, &bob_id, Namespace::MESSAGES);
+        assert!(clear <= before, "failed before: {failed}");
+        world.run_for(5_000);
+        assert!(matches!(last(&world).state, Some(SendState::Sent | SendState::Delivered)), "{:?}", last(&world));
+    }
 }

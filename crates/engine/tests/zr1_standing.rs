@@ -6,8 +6,9 @@ use zwiebel_engine::zr1::{Event, Protection, Published};
 use zwiebel_proto::account::Account;
 use zwiebel_proto::account_id::AccountId;
 use zwiebel_proto::zr1::content::ManifestHint;
+use zwiebel_proto::zr1::mailbox;
 use zwiebel_testkit::zr1_sim::{Faults, Sim};
-use zwiebel_testkit::{HOUR_MS, MINUTE_MS};
+use zwiebel_testkit::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 const HINT: ManifestHint = ManifestHint { seq: 1, hash: [1; 16] };
 
@@ -159,4 +160,67 @@ fn one_node_alone_does_not_say_that_somebody_publishes_nothing() {
         sim.act(0, |manager, m| manager.fetched(plain(), Published { nodes, unheard, ..Published::default() }, m));
         assert_eq!(went_plain(&sim, &id), 1);
     }
+}
+
+/// Two who have written to each other; Bob is away from now on. With his list as it was before he wrote the next one.
+fn with_an_old_list(seed: u64) -> (Sim, Vec<Vec<u8>>) {
+    let mut sim = Sim::new(seed, [1, 1], Faults::default());
+    let bob = sim.ids[1];
+    sim.write_from(0);
+    sim.write_from(1);
+    sim.pass(12, 2 * MINUTE_MS);
+    let old = sim.swarm.outbox(&bob, mailbox::MANIFEST, sim.now_ms);
+    sim.pass(30, HOUR_MS);
+    let new = sim.swarm.outbox(&bob, mailbox::MANIFEST, sim.now_ms);
+    assert_ne!(old.last(), new.last(), "it is written daily");
+    sim.devices[1].away = true;
+    (sim, old)
+}
+
+#[test]
+fn a_list_older_than_the_known_one_makes_that_no_younger() {
+    let (mut sim, old) = with_an_old_list(6);
+    let bob = sim.ids[1];
+    let posted = |sim: &Sim| {
+        sim.swarm.record.iter().filter(|one| one.to == bob && one.namespace == mailbox::FROM_OTHERS).count()
+    };
+    sim.act(0, |manager, m| {
+        let _ = manager.tier(bob, m.now_ms);
+    });
+    sim.pass(2, HOUR_MS);
+    let before = posted(&sim);
+    sim.now_ms += 8 * DAY_MS; // too long for an existing session as well
+    sim.act(0, |manager, m| {
+        manager.fetched(bob, Published { nodes: 3, manifests: old, ..Published::default() }, m);
+        manager.send(bob, [7; 16], b"hello".to_vec(), m);
+    });
+    assert_eq!(posted(&sim), before, "it waits for a list of these days");
+    sim.pass(3, MINUTE_MS); // the nodes show the newest that there is
+    assert!(posted(&sim) > before);
+}
+
+#[test]
+fn no_session_is_begun_by_a_list_that_has_run_out() {
+    let mut sim = Sim::new(7, [1, 1], Faults::default());
+    let bob = sim.ids[1];
+    let old = sim.swarm.outbox(&bob, mailbox::MANIFEST, sim.now_ms);
+    sim.devices[0].away = true;
+    sim.pass(31, DAY_MS);
+    let bundles = sim.swarm.outbox(&bob, mailbox::bundle_namespace(0).unwrap(), sim.now_ms);
+    let posted = |sim: &Sim| {
+        sim.swarm.record.iter().filter(|one| one.to == bob && one.namespace == mailbox::FROM_OTHERS).count()
+    };
+    sim.restart(0);
+    sim.devices[0].away = false;
+    sim.devices[1].away = true;
+    let answer = Published { nodes: 3, manifests: old, bundles, ..Published::default() };
+    sim.act(0, |manager, m| {
+        manager.tick(m);
+        manager.fetched(bob, answer, m);
+        manager.send(bob, [7; 16], b"hello".to_vec(), m);
+    });
+    sim.act(0, |manager, m| manager.witnesses_read(&[], m));
+    assert_eq!((sim.devices[0].manager.protection(&bob), posted(&sim)), (Protection::Waiting, 0));
+    sim.pass(5, MINUTE_MS);
+    assert_eq!(posted(&sim), 1, "with the list of today");
 }

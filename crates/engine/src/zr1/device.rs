@@ -57,6 +57,9 @@ impl Manager {
         self.bump_witness(m);
         self.rotate_prekey(m);
         self.want_own(m.now_ms);
+        for who in self.awaited() {
+            self.refresh(who, m.now_ms);
+        }
     }
 
     /// The start of a run: what was known is compared with what the swarm knows before anything is sent (6.4).

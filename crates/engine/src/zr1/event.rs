@@ -81,7 +81,7 @@ pub enum Tier {
     V1,
     /// Through ZR1, at once or as soon as keys are there.
     Zr1,
-    /// Not before the person has decided: the contact gives ZR1 up.
+    /// Not before the person has decided: the contact gives ZR1 up, or has it while it is off here.
     Ask,
 }
 

@@ -3,7 +3,7 @@
 
 use zwiebel_crypto::handshake::DeviceId;
 use zwiebel_proto::account_id::AccountId;
-use zwiebel_proto::sorted::{sort, sort_by_key};
+use zwiebel_proto::sorted::{SortedSet, sort, sort_by_key};
 use zwiebel_proto::zr1::bundle::Bundle;
 use zwiebel_proto::zr1::content::ManifestHint;
 use zwiebel_proto::zr1::manifest::{
@@ -96,6 +96,9 @@ impl Manager {
             if answer.nodes > 1 {
                 self.give_up_stale(before_ms, m);
             }
+            for who in self.awaited().into_iter().filter(|_| !self.is_on()).collect::<Vec<_>>() {
+                self.fall_back(who, m.now_ms);
+            }
         } else {
             self.person_fetched(owner, answer, asked, m);
             self.fall_back(owner, m.now_ms);
@@ -119,17 +122,19 @@ impl Manager {
 
     fn person_fetched(&mut self, owner: AccountId, answer: &Published, asked: u8, m: &mut Moment<'_>) {
         let now = m.now_ms;
-        let pinned = self.person(&owner).and_then(|person| person.row.signer);
+        let PersonRow { signer: pinned, seq: floor, .. } = self.row_of(&owner);
         let mut found: Vec<(Manifest, &Vec<u8>)> = answer
             .manifests
             .iter()
             .filter_map(|blob| Some((Manifest::verify(blob, &owner, now).ok()?, blob)))
-            .filter(|(list, _)| pinned.is_none_or(|key| key == list.account.0))
+            .filter(|(list, _)| pinned.is_none_or(|key| key == list.account.0) && list.seq >= floor)
             .collect();
         sort_by_key(&mut found, |(list, _)| (list.seq, *list.hash()));
         let Some((list, blob)) = found.last() else {
+            // What is older than what was seen is as good as nothing: it makes no list younger.
             self.nothing_published(owner, asked, now);
             self.mind_withheld(owner, asked, now);
+            self.take_bundles(owner, &answer.bundles, now);
             return;
         };
         self.change_person(owner, |row| {
@@ -142,13 +147,10 @@ impl Manager {
             self.want(owner, now, 3);
             return;
         }
-        let floor = self.person(&owner).map_or(0, |person| person.row.seq);
         if list.seq > floor {
             self.take_list(owner, list, blob, m);
-        } else if list.seq == floor {
-            self.same_number(owner, list, blob, now);
-            self.mind_withheld(owner, asked, now);
         } else {
+            self.same_number(owner, list, blob, now);
             self.mind_withheld(owner, asked, now);
         }
         self.take_bundles(owner, &answer.bundles, now);
@@ -472,7 +474,7 @@ impl Manager {
 
     /// How the next message to somebody goes (3.1), and what has to be fetched for it.
     pub fn tier(&mut self, to: AccountId, now: u64) -> Tier {
-        if self.device.as_ref().is_none_or(|device| device.row.status == Status::Off) || self.is_own(&to) {
+        if self.device.is_none() || self.is_own(&to) {
             return Tier::V1;
         }
         if self.is_on() {
@@ -482,19 +484,37 @@ impl Manager {
                 self.follow_named(to, now);
             }
         }
-        match self.person(&to).map_or(Standing::Unknown, |person| person.row.standing) {
+        match self.standing(&to) {
             Standing::Unknown | Standing::GivenUp => Tier::V1,
             Standing::Pending | Standing::Confirmed => Tier::Zr1,
             Standing::Asking => Tier::Ask,
         }
     }
 
-    /// Whether it is known by now what an account publishes; until then a first message waits a moment.
+    /// How a contact stands. While ZR1 is off on this device, which an account brought back begins with, the person decides
+    /// about those who have it: nobody is written to without it unasked.
+    fn standing(&self, who: &AccountId) -> Standing {
+        let off = self.device.as_ref().is_some_and(|device| device.row.status == Status::Off);
+        match self.person(who).map_or(Standing::Unknown, |person| person.row.standing) {
+            Standing::Pending | Standing::Confirmed if off => Standing::Asking,
+            standing => standing,
+        }
+    }
+
+    /// Whether it is known by now what an account publishes; until then a first message waits a moment. Without ZR1: whether
+    /// the account's own memory of its contacts was looked for.
     #[must_use]
     pub fn knows(&self, who: &AccountId, now: u64) -> bool {
-        let Some(person) = self.person(who) else { return false };
-        let row = &person.row;
-        row.standing != Standing::Unknown || (row.absent_ms != 0 && now.saturating_sub(row.absent_ms) < ABSENT_MS)
+        let row = self.row_of(who);
+        if row.standing != Standing::Unknown || !self.is_on() {
+            return row.standing != Standing::Unknown || !self.live.wanted.contains_key(&self.own);
+        }
+        row.absent_ms != 0 && now.saturating_sub(row.absent_ms) < ABSENT_MS
+    }
+
+    /// Whom messages wait for.
+    pub(super) fn awaited(&self) -> SortedSet<AccountId> {
+        self.out.values().map(|row| row.to).collect()
     }
 
     /// Fetches an account's list if ours is too old.
@@ -502,15 +522,21 @@ impl Manager {
         let row = self.person(&who).map(|person| person.row.clone()).unwrap_or_default();
         let fresh = row.fetched_ms != 0 && now.saturating_sub(row.fetched_ms) < FRESH_MS;
         let absent = row.absent_ms != 0 && now.saturating_sub(row.absent_ms) < ABSENT_MS;
-        if !fresh && !absent {
-            self.want(who, now, if row.signer.is_none() { 3 } else { 2 });
+        let known = row.signer.is_some();
+        if !fresh && (known || !absent) {
+            // Who has a list has a newer one soon, or is away.
+            let pause = if absent { FETCH_RETRY_MS.saturating_mul(4) } else { 0 };
+            self.want(who, now.saturating_add(pause), if known { 2 } else { 3 });
         }
     }
 
     /// Whether an account's list may still be used, for a new session or for an existing one.
     pub(super) fn list_usable(&self, who: &AccountId, for_new: bool, now: u64) -> bool {
         let limit = if for_new { STALE_MS } else { USABLE_MS };
-        self.person(who).is_some_and(|person| now.saturating_sub(person.row.fetched_ms) <= limit)
+        self.person(who).is_some_and(|person| {
+            let over = for_new && person.list.as_ref().is_some_and(|list| list.is_expired(now));
+            now.saturating_sub(person.row.fetched_ms) <= limit && !over
+        })
     }
 
     pub(super) fn set_standing(&mut self, who: AccountId, standing: Standing, now: u64) {
@@ -527,15 +553,12 @@ impl Manager {
         self.emit(Event::Protection { with: who, now });
     }
 
-    /// The person decides about a contact that gives ZR1 up (3.5). Refusing keeps everything waiting.
+    /// The person decides about a contact that gives ZR1 up (3.5), or that has it while it is off here. Refusing keeps
+    /// everything waiting.
     pub fn decide(&mut self, who: AccountId, give_up: bool, now: u64) {
-        let Some(person) = self.person(&who) else { return };
-        if person.row.standing != Standing::Asking {
-            return;
-        }
-        let back = if person.row.signer.is_none() { Standing::Unknown } else { Standing::GivenUp };
-        if give_up {
-            self.set_standing(who, back, now);
+        if give_up && self.standing(&who) == Standing::Asking {
+            let never = self.is_on() && self.row_of(&who).signer.is_none();
+            self.set_standing(who, if never { Standing::Unknown } else { Standing::GivenUp }, now);
             self.note_verified(who, false);
             self.change_person(who, |row| {
                 // What was named and never found is settled; only who names it again is searched for again.
@@ -597,11 +620,10 @@ impl Manager {
     /// How a conversation is protected.
     #[must_use]
     pub fn protection(&self, who: &AccountId) -> Protection {
-        let row = self.person(who).map(|person| person.row.clone()).unwrap_or_default();
-        match row.standing {
+        match self.standing(who) {
             Standing::Unknown => Protection::Standard,
             Standing::Pending => Protection::Waiting,
-            Standing::Confirmed => Protection::ForwardSecret { verified: row.verified },
+            Standing::Confirmed => Protection::ForwardSecret { verified: self.row_of(who).verified },
             Standing::Asking => Protection::Asking,
             Standing::GivenUp => Protection::GivenUp,
         }

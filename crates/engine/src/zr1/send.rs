@@ -27,7 +27,9 @@ impl Manager {
     pub fn send(&mut self, to: AccountId, id: [u8; 16], content: Vec<u8>, m: &mut Moment<'_>) {
         let number = self.next_number();
         self.out.insert(number, OutRow::new(id, to, OutKind::Chat, content, m.now_ms));
-        self.refresh(to, m.now_ms);
+        if self.is_on() {
+            self.refresh(to, m.now_ms);
+        }
         self.expand(number, m);
         self.save_out(number);
         self.pump(m);
