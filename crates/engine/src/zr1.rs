@@ -28,6 +28,7 @@ mod rows;
 mod send;
 mod sessions;
 mod siblings;
+mod standing;
 mod sticky;
 mod targets;
 mod witness;
