@@ -13,6 +13,7 @@ use crate::vm::AccountId;
 use crate::vm::App;
 use crate::vm::Command;
 use crate::vm::ConversationView;
+use crate::vm::DeviceStatus;
 use crate::vm::Notice;
 use crate::vm::NoticeView;
 use crate::vm::Protection;
@@ -33,8 +34,9 @@ pub const fn word(protection: Protection) -> K {
 }
 
 /// What it means.
-const fn meaning(protection: Protection) -> K {
+fn meaning(app: App, protection: Protection) -> K {
     match protection {
+        Protection::Asking if app.devices.with(|devices| devices.status == DeviceStatus::Off) => K::ProtAskingOff,
         Protection::Standard => K::ProtStandardLead,
         Protection::Waiting => K::ProtWaitingLead,
         Protection::ForwardSecret { .. } => K::ProtSecretLead,
@@ -94,7 +96,7 @@ pub fn Explanation(app: App, with: AccountId, #[prop(into)] on_close: Callback<(
     let comparing = RwSignal::new(false);
     view! {
         <Dialog title=Signal::derive(move || t(word(protection.get())).to_owned()) on_close=on_close class="ask">
-            <p><bdi>{move || tf(meaning(protection.get()), &[("name", &name())])}</bdi></p>
+            <p><bdi>{move || tf(meaning(app, protection.get()), &[("name", &name())])}</bdi></p>
             {move || is_secret(protection.get()).then(|| {
                 let verified = protection.get() == Protection::ForwardSecret { verified: true };
                 view! {
@@ -135,14 +137,14 @@ pub fn Strip(app: App, with: AccountId) -> AnyView {
     .into_any()
 }
 
-/// The contact gives forward secrecy up.
+/// The contact gives forward secrecy up, or has it while it is off here.
 #[component]
 fn Decide(app: App, with: AccountId) -> AnyView {
     let decide = move |give_up| app.send(Command::Decide { who: with, give_up });
     view! {
         <div class="strip strip-warn" data-testid="decide">
             {icons::Warn()}
-            <bdi>{move || tf(K::ProtAskingLead, &[("name", &app.title(&with))])}</bdi>
+            <bdi>{move || tf(meaning(app, Protection::Asking), &[("name", &app.title(&with))])}</bdi>
             <div class="strip-actions">
                 <button type="button" class="button button-small" on:click=move |_| decide(false)>{t(K::DecideWait)}</button>
                 <button type="button" class="button button-small button-danger-plain" on:click=move |_| decide(true)>{t(K::DecideGiveUp)}</button>
