@@ -115,8 +115,12 @@ impl Acme {
             certificate,
             tokens: Arc::default(),
         };
-        if acme.chain_file().exists() {
-            acme.certificate.use_files(acme.chain_file(), acme.key_file())?;
+        // Chain and key are two files: whoever dies between them leaves what does not fit together.
+        if acme.chain_file().exists()
+            && let Err(error) = acme.certificate.use_files(acme.chain_file(), acme.key_file())
+        {
+            tracing::error!(%error, "the last certificate cannot be used: another one is ordered");
+            drop(fs::remove_file(acme.order_file()));
         }
         Ok(acme)
     }
@@ -337,6 +341,27 @@ async fn answer(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chain_and_a_key_that_do_not_fit_stop_nothing_and_call_for_others() -> Result<(), Box<dyn std::error::Error>> {
+        let (folder, other) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let config = AcmeConfig {
+            names: vec!["gateway.example.org".to_owned()],
+            agree: true,
+            contact: None,
+            directory: None,
+            http: None,
+        };
+        let acme = Acme::open(&config, folder.path())?;
+        Certificate::self_signed(other.path())?;
+        acme.write(&acme.key_file(), &fs::read_to_string(folder.path().join("tls-key.pem"))?)?;
+        acme.write(&acme.chain_file(), &fs::read_to_string(other.path().join("tls-cert.pem"))?)?;
+        acme.write(&acme.order_file(), &acme.wanted())?;
+        let now = crate::clock::Clock::system().now() / 1000;
+        assert!(!acme.is_due(now), "it looks as if all were well");
+        assert!(Acme::open(&config, folder.path())?.is_due(now));
+        Ok(())
+    }
 
     #[test]
     fn a_configuration_is_checked_before_anything_is_asked() {
