@@ -10,6 +10,7 @@ use curve25519_dalek::scalar::{Scalar, clamp_integer};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
 use thiserror::Error;
+use x25519_dalek::{PublicKey, StaticSecret, x25519};
 use zeroize::Zeroizing;
 
 use crate::hash::sha512;
@@ -87,7 +88,7 @@ impl X25519Secret {
     /// The key with these bytes; clamped when used, not here.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        let public = X25519Public(MontgomeryPoint::mul_base_clamped(bytes).0);
+        let public = X25519Public(PublicKey::from(&StaticSecret::from(bytes)).to_bytes());
         Self { bytes: Secret::new(bytes), public }
     }
 
@@ -112,7 +113,7 @@ impl X25519Secret {
     /// # Errors
     /// [`WeakKey`] if the result is all zeros.
     pub fn agree(&self, other: &X25519Public) -> Result<SharedSecret, WeakKey> {
-        let shared = Secret::new(MontgomeryPoint(other.0).mul_clamped(*self.bytes.expose()).0);
+        let shared = Secret::new(x25519(*self.bytes.expose(), other.0));
         if shared == Secret::new([0; 32]) { Err(WeakKey) } else { Ok(SharedSecret(shared)) }
     }
 

@@ -85,7 +85,8 @@ impl Manager {
         let Some(device) = &mut self.device else { return };
         device.row.hello.retain(|other| *other != who);
         if again {
-            device.row.hello.push(who);
+            device.row.hello.push(who); // the order is worth no write: this comes round every second while a list is not to be had
+            return;
         }
         self.save_device();
     }
