@@ -364,7 +364,7 @@ words! {
     PhraseHide: "Hide the words",
     PhraseCopy: "Copy words",
     PhraseCopyNote: "Copied. Other apps can read the clipboard, so paste the words soon and copy something else.",
-    PhraseBar: "Write down your recovery phrase. If this browser clears its storage, nothing else brings your account back.",
+    PhraseBar: "Write down your recovery phrase: without it nothing brings your account back.",
     // Settings
     Settings: "Settings",
     Appearance: "Appearance",

@@ -31,17 +31,23 @@ fn times_shown(sim: &Sim, device: usize, id: &[u8; 16]) -> usize {
 #[test]
 fn siblings_pass_on_what_a_sender_with_an_old_list_left_out() {
     let mut sim = acquainted(1, [1, 2]);
+    (sim.devices[1].away, sim.devices[2].away) = (true, true);
+    let before = sim.write_from(0);
     sim.devices[0].away = true;
     let third = sim.add_device(1, true);
+    (sim.devices[1].away, sim.devices[2].away) = (false, false);
     sim.pass(20, 2 * MINUTE_MS);
     let id = sim.write_from(0);
     sim.pass(5, MINUTE_MS);
-    assert!(sim.has(1, &id) && sim.has(2, &id), "the devices that Alice knows");
-    assert!(!sim.has(third, &id), "nobody has vouched for the one she does not know");
+    for id in [&before, &id] {
+        assert!(sim.has(1, id) && sim.has(2, id), "the devices that Alice knows");
+    }
+    assert!(sim.has(third, &id), "the one she does not know yet is given what she wrote after it came");
+    assert!(!sim.has(third, &before), "nobody has vouched for it, so it is given nothing older");
     let unknown = sim.devices[third].manager.device_id().unwrap();
     sim.act(1, |manager, m| manager.endorse(unknown, m));
     sim.pass(5, MINUTE_MS);
-    assert!(sim.has(third, &id), "now it has it as well");
+    assert!(sim.has(third, &before), "now it has that as well");
     let relayed = sim.devices[third].events.iter().any(
         |event| matches!(event, Event::Message { from, id: of, relayed: true, .. } if *of == id && *from == sim.ids[0]),
     );

@@ -137,8 +137,10 @@ impl Bar {
         view! {
             <div class=class data-testid=name>
                 {sign}
-                <span>{words}</span>
-                <button type="button" class="link-button" on:click=move |_| location::go(&to)>{t(way)}</button>
+                <span>
+                    {words}" "
+                    <button type="button" class="link-button" on:click=move |_| location::go(&to)>{t(way)}</button>
+                </span>
                 {close.map(|close| view! {
                     <button type="button" class="icon-button icon-small" aria-label=t(K::Close) on:click=move |_| close.run(())>{icons::Close()}</button>
                 })}

@@ -11,20 +11,22 @@ use super::{DAY_MS, Event, HOUR_MS, Manager, Moment};
 
 impl Manager {
     /// A sender used an old list of ours: the siblings that were not on it get the message from us, once. One that nobody has
-    /// vouched for gets it when somebody does: what was written long ago may only come now.
+    /// vouched for gets what was written before it came only when somebody does.
     pub(super) fn forward(&mut self, from: AccountId, message: &Message, m: &mut Moment<'_>) {
         let (Some(hint), Some(content)) = (&message.yours, &message.session_content) else { return };
         let this = self.device.as_ref().map(|device| device.id);
-        let peer =
-            |id: &[u8; 16]| self.peers.get(&(self.own, *id)).map(|peer| (peer.listed_seq, peer.unendorsed_ms != 0));
+        let written_ms = written_ms(message);
         let missed: Vec<Target> = self
             .own_list()
             .into_iter()
             .flat_map(|list| list.active())
-            .map(|entry| entry.public.id().0)
-            .filter(|id| Some(*id) != this)
-            .filter_map(|id| Some((id, peer(&id).filter(|(listed_since, _)| *listed_since > hint.seq)?.1)))
-            .map(|(id, doubtful)| target((self.own, id), if doubtful { u64::MAX } else { 0 }))
+            .map(|entry| (self.own, entry.public.id().0))
+            .filter(|device| Some(device.1) != this)
+            .filter_map(|device| {
+                let peer = self.peers.get(&device).filter(|peer| peer.listed_seq > hint.seq)?;
+                let waits = peer.unendorsed_ms != 0 && written_ms < peer.listed_ms;
+                Some(target(device, if waits { u64::MAX } else { 0 }))
+            })
             .collect();
         if missed.is_empty() {
             return;
@@ -139,4 +141,10 @@ impl Manager {
             self.save_device();
         }
     }
+}
+
+/// When a message was written: the names that the engine gives begin with that, and a repetition bears a later time.
+fn written_ms(message: &Message) -> u64 {
+    let named = message.id.0.first_chunk().map_or(u64::MAX, |time| u64::from_be_bytes(*time));
+    named.min(message.sent_at_ms)
 }
