@@ -14,6 +14,7 @@ use zwiebel_proto::storage_rpc::Namespace;
 use zwiebel_proto::zr1::mailbox::{MANIFEST, WITNESSES, bundle_namespace};
 use zwiebel_testkit::MINUTE_MS;
 use zwiebel_testkit::node::{Behaviour, Stored};
+use zwiebel_testkit::store::MemStore;
 use zwiebel_testkit::world::World;
 
 const SECRET: Protection = Protection::ForwardSecret { verified: false };
@@ -140,6 +141,16 @@ fn receiver_may_crash_after_every_effect() {
     assert!(crashes > 6, "{crashes}");
 }
 
+/// The rows of a client as they are, and after them a new witness in the swarm.
+fn copy_before_a_witness(world: &mut World, client: usize) -> MemStore {
+    let copy = world.clients[client].store.clone();
+    world.now += 12 * MINUTE_MS;
+    world.run_for(10_000);
+    world.restart(client);
+    world.run_for(MINUTE_MS);
+    copy
+}
+
 #[test]
 fn rows_put_back_are_noticed_and_the_device_becomes_another() {
     let mut world = secret_world(205);
@@ -147,11 +158,7 @@ fn rows_put_back_are_noticed_and_the_device_becomes_another() {
     world.run_for(MINUTE_MS);
     let id = |w: &World| w.clients[alice].shown.devices.devices.iter().find(|d| d.this).map(|d| d.id);
     let before = id(&world).unwrap();
-    let copy = world.clients[alice].store.clone();
-    world.now += 12 * MINUTE_MS;
-    world.run_for(10_000);
-    world.restart(alice); // a new witness is published
-    world.run_for(MINUTE_MS);
+    let copy = copy_before_a_witness(&mut world, alice);
     world.command(alice, Command::OpenConversation { with: bob_id });
     send_and_arrive(&mut world, alice, bob, bob_id, "before");
     send_and_arrive(&mut world, bob, alice, alice_id, "this, too");
@@ -178,11 +185,7 @@ fn one_member_alone_cannot_hide_that_rows_were_put_back() {
     world.run_for(MINUTE_MS);
     let id = |w: &World| w.clients[alice].shown.devices.devices.iter().find(|d| d.this).map(|d| d.id);
     let before = id(&world).unwrap();
-    let copy = world.clients[alice].store.clone();
-    world.now += 12 * MINUTE_MS;
-    world.run_for(10_000);
-    world.restart(alice); // a new witness is published
-    world.run_for(MINUTE_MS);
+    let copy = copy_before_a_witness(&mut world, alice);
     // One member hides it, and no other one is there.
     let members = world.net.swarm_of(&alice_id.to_bytes());
     for (n, member) in members.iter().enumerate() {

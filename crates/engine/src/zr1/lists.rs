@@ -9,6 +9,7 @@ use zwiebel_proto::zr1::manifest::{
     DeviceEntry, Draft, Manifest, Mode, REPUBLISH_AFTER_MS, RevocationReason, endorse, merge,
 };
 
+use super::people::Lists;
 use super::rows::{Device, Status, device_key, kind};
 use super::{AHEAD_MS, DAY_MS, Event, HOUR_MS, MINUTE_MS, Manager, Moment, Notice, Published, Store};
 
@@ -38,30 +39,21 @@ impl Manager {
         self.want_own(at_ms);
     }
 
-    /// What nodes say of the own outbox. Returns whether anything was learned.
-    pub(super) fn own_fetched(&mut self, answer: &Published, m: &mut Moment<'_>) {
-        if answer.nodes == 0 {
-            return;
-        }
+    /// What nodes say of the own outbox.
+    pub(super) fn own_fetched(&mut self, lists: &Lists, answer: &Published, m: &mut Moment<'_>) {
         let now = m.now_ms;
         if self.device.as_ref().is_some_and(|device| device.row.status == Status::Off) {
-            self.find_own_list(answer, m);
+            self.find_own_list(lists, m);
             self.emit(Event::Devices);
         }
         if !self.is_on() {
             return;
         }
         self.change_person(self.own, |row| row.fetched_ms = now);
-        let mut found: Vec<(Manifest, Vec<u8>)> = answer
-            .manifests
-            .iter()
-            .filter_map(|blob| Some((Manifest::verify(blob, &self.own, now).ok()?, blob.clone())))
-            .collect();
-        sort_by_key(&mut found, |(list, _)| (list.seq, *list.hash()));
-        let newest_there = found.last().map(|(list, _)| *list.hash());
+        let newest_there = lists.last().map(|(list, _)| *list.hash());
         let ours = self.own_list().cloned();
-        for (list, blob) in found {
-            self.take_own_list(&list, &blob, m);
+        for (list, blob) in lists {
+            self.take_own_list(list, blob, m);
         }
         self.live.own_read = true;
         let now_ours = self.own_list().map(|list| *list.hash());
@@ -73,9 +65,8 @@ impl Manager {
     }
 
     /// Forward secrecy is off here because other apps may use the account. If its list is published, none does.
-    fn find_own_list(&mut self, answer: &Published, m: &mut Moment<'_>) {
-        let lists = answer.manifests.iter().filter_map(|blob| Manifest::verify(blob, &self.own, m.now_ms).ok());
-        let newest = lists.filter(|list| !list.is_expired(m.now_ms)).max_by_key(|list| list.seq);
+    fn find_own_list(&mut self, lists: &Lists, m: &mut Moment<'_>) {
+        let newest = lists.iter().map(|(list, _)| list).rfind(|list| !list.is_expired(m.now_ms));
         if newest.is_none_or(|list| list.list.mode == Mode::Off) {
             return;
         }

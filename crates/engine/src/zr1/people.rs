@@ -31,6 +31,9 @@ const FORK_MS: u64 = DAY_MS;
 /// Searches of three nodes, an hour apart, after which an unsigned hint is not waited for any longer.
 const SEARCHES: u8 = 2;
 
+/// Verified lists of one account with their bytes, the newest last.
+pub(super) type Lists = [(Manifest, Vec<u8>)];
+
 impl Manager {
     /// What is to be fetched now.
     #[must_use]
@@ -62,8 +65,12 @@ impl Manager {
             sort(values);
             values.dedup();
         }
-        answer.manifests.retain(|blob| Manifest::verify(blob, &owner, m.now_ms).is_ok());
-        if !self.is_enough(&owner, &answer, m.now_ms) {
+        let mut lists: Vec<(Manifest, Vec<u8>)> = std::mem::take(&mut answer.manifests)
+            .into_iter()
+            .filter_map(|blob| Some((Manifest::verify(&blob, &owner, m.now_ms).ok()?, blob)))
+            .collect();
+        sort_by_key(&mut lists, |(list, _)| (list.seq, *list.hash()));
+        if !self.is_enough(&owner, &lists, &answer, m.now_ms) {
             self.fetch_failed(owner, m.now_ms);
             return;
         }
@@ -71,7 +78,7 @@ impl Manager {
         let asked = self.live.wanted.remove(&owner).map_or(0, |(_, nodes)| nodes);
         if self.is_own(&owner) {
             let before_ms = self.row_of(&owner).fetched_ms;
-            self.own_fetched(answer, m);
+            self.own_fetched(&lists, answer, m);
             self.take_bundles(owner, &answer.bundles, m.now_ms);
             if answer.nodes > 1 {
                 self.give_up_stale(before_ms, m);
@@ -80,7 +87,7 @@ impl Manager {
                 self.fall_back(who, m.now_ms);
             }
         } else {
-            self.person_fetched(owner, answer, asked, m);
+            self.person_fetched(owner, &lists, answer, asked, m);
             self.fall_back(owner, m.now_ms);
             self.confirm(owner, m.now_ms);
         }
@@ -91,8 +98,8 @@ impl Manager {
     /// Whether an answer may be believed. That there is nothing takes two nodes: one alone may hide what the others would have
     /// shown, had they been faster. Where one alone answers it is asked again and again, and believed after some minutes, so
     /// that nothing waits for ever in a swarm of which one member is left.
-    fn is_enough(&mut self, owner: &AccountId, answer: &Published, now: u64) -> bool {
-        if answer.nodes != 1 || answer.unheard == 0 || !answer.manifests.is_empty() {
+    fn is_enough(&mut self, owner: &AccountId, lists: &Lists, answer: &Published, now: u64) -> bool {
+        if answer.nodes != 1 || answer.unheard == 0 || !lists.is_empty() {
             self.live.alone.remove(owner);
             return answer.nodes != 0;
         }
@@ -100,17 +107,11 @@ impl Manager {
         now.saturating_sub(since) > ALONE_MS
     }
 
-    fn person_fetched(&mut self, owner: AccountId, answer: &Published, asked: u8, m: &mut Moment<'_>) {
+    fn person_fetched(&mut self, owner: AccountId, lists: &Lists, answer: &Published, asked: u8, m: &mut Moment<'_>) {
         let now = m.now_ms;
         let PersonRow { signer: pinned, seq: floor, .. } = self.row_of(&owner);
-        let mut found: Vec<(Manifest, &Vec<u8>)> = answer
-            .manifests
-            .iter()
-            .filter_map(|blob| Some((Manifest::verify(blob, &owner, now).ok()?, blob)))
-            .filter(|(list, _)| pinned.is_none_or(|key| key == list.account.0) && list.seq >= floor)
-            .collect();
-        sort_by_key(&mut found, |(list, _)| (list.seq, *list.hash()));
-        let Some((list, blob)) = found.last() else {
+        let counts = |list: &Manifest| pinned.is_none_or(|key| key == list.account.0) && list.seq >= floor;
+        let Some((list, blob)) = lists.iter().rfind(|(list, _)| counts(list)) else {
             // What is older than what was seen is as good as nothing: it makes no list younger.
             self.nothing_published(owner, asked, now);
             self.mind_withheld(owner, asked, now);
